@@ -1,0 +1,35 @@
+//! Nouns and pure rules: no I/O, no async, no clock but the one passed in.
+//!
+//! Everything above speaks in these words. A value of one of these types has been checked once,
+//! at its `parse`, and is never checked again.
+
+mod attributes;
+mod bucket;
+mod checksum;
+mod etag;
+mod id;
+mod kek;
+mod key;
+pub mod limits;
+mod location;
+mod patient;
+mod principal;
+mod purpose;
+mod range;
+mod record;
+mod time;
+
+pub use attributes::{Attributes, ContentHeaders, InvalidMetadata};
+pub use bucket::{BucketMode, BucketName, InvalidBucketName, Versioning};
+pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
+pub use etag::{ETag, InvalidETag};
+pub use id::{AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, TenantId, UploadId, VersionId};
+pub use kek::{KekPurpose, KekState, UnknownName};
+pub use key::{InvalidObjectKey, ObjectKey};
+pub use location::{BlobId, InvalidBlobId, Location};
+pub use patient::{InvalidPatientId, PatientId};
+pub use principal::{Grant, PrincipalKind, Profile, Right, Standing};
+pub use purpose::Purpose;
+pub use range::{ByteRange, RangeRequest, Unsatisfiable};
+pub use record::{InvalidRecordClass, RecordClass, RecordFacts, RecordState};
+pub use time::{Clock, Day, ManualClock, SystemClock, UtcTime};

@@ -1,0 +1,62 @@
+//! Every bound of the system that is no setting, in one table.
+
+use std::time::Duration;
+
+/// Bytes of an object key (S3).
+pub const OBJECT_KEY_BYTES_MAX: usize = 1_024;
+/// Bytes of names and values of user metadata together (S3).
+pub const USER_METADATA_BYTES_MAX: usize = 2_048;
+/// Bytes of one uploaded body or part (S3: 5 GiB).
+pub const PART_BYTES_MAX: u64 = 5 << 30;
+/// Bytes of every part but the last (S3: 5 MiB).
+pub const PART_BYTES_MIN: u64 = 5 << 20;
+/// Parts of one version (S3).
+pub const PARTS_MAX: u32 = 10_000;
+/// Bytes of one version (S3: 5 TiB; 10,000 parts of 5 GiB would be more).
+pub const VERSION_BYTES_MAX: u64 = 5 << 40;
+/// Entries of one listing page, keys of one batch delete (S3).
+pub const PAGE_ENTRIES_MAX: usize = 1_000;
+/// Tags of one version (S3).
+pub const TAGS_MAX: usize = 10;
+/// Characters of a tag's key (S3).
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+/// Characters of a tag's value (S3).
+pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// Plaintext bytes of one chunk (C2SP chunked-encryption v1).
+pub const CHUNK_BYTES: usize = 16 * 1_024;
+/// Chunks that the bulk path handles at a time: 256 KiB of plaintext.
+pub const SEGMENT_CHUNKS: usize = 16;
+/// Bodies up to this many bytes are sealed in memory and stored with one call.
+pub const SMALL_BODY_BYTES_MAX: u64 = 1 << 20;
+/// Opened names that the listing cache holds over all directories.
+pub const LISTING_CACHE_ENTRIES_MAX: usize = 2_000_000;
+/// Verified manifests and bucket rows kept.
+pub const SMALL_CACHE_ENTRIES_MAX: u64 = 10_000;
+/// Commands that may wait for the index's writer.
+pub const WRITER_QUEUE_MAX: usize = 8_192;
+/// Commands that one index transaction groups at most.
+pub const WRITER_GROUP_MAX: usize = 512;
+/// How long an admission may be used after it was given.
+pub const ADMISSION_LIFE: Duration = Duration::from_secs(60);
+/// How long one event key seals events.
+pub const EVENT_KEY_LIFE: Duration = Duration::from_secs(3_600);
+/// Multipart uploads idle this long are aborted.
+pub const UPLOAD_IDLE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// A blob that no row names is condemned after this long.
+pub const ORPHAN_AGE_MIN: Duration = Duration::from_secs(24 * 3_600);
+/// Open multipart uploads of one bucket.
+pub const UPLOADS_PER_BUCKET_MAX: usize = 10_000;
+/// Buckets of one tenant.
+pub const BUCKETS_PER_TENANT_MAX: usize = 1_000;
+/// Bytes of a refused body that are read and dropped before the connection closes.
+pub const DISCARD_BYTES_MAX: u64 = 8 << 20;
+/// How long a refused body is read and dropped.
+pub const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
+/// Bytes of an XML or JSON request document.
+pub const DOCUMENT_BYTES_MAX: usize = 2 << 20;
+/// Whitespace keeps a slow Complete or Copy alive after this long.
+pub const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(5);
+/// Difference between a request's time and ours (S3: 15 minutes).
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(15 * 60);
+/// Life of a presigned URL that SigV4 allows (S3: 7 days).
+pub const PRESIGN_SECS_MAX: u64 = 7 * 24 * 3_600;

@@ -1,0 +1,170 @@
+use super::{Purpose, UnknownName};
+use serde::{Deserialize, Serialize};
+
+/// What kind of principal someone is. The number is what rows and MACs carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum PrincipalKind {
+    /// A human being.
+    Person = 1,
+    /// A program that stores for many people.
+    App = 2,
+    /// A modality or instrument.
+    Device = 3,
+    /// Someone of the provider. Never reads content (OP-01).
+    Operator = 4,
+}
+
+impl PrincipalKind {
+    /// The kind with this number in a row.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Person),
+            2 => Some(Self::App),
+            3 => Some(Self::Device),
+            4 => Some(Self::Operator),
+            _ => None,
+        }
+    }
+
+    /// The kind written as `text`.
+    ///
+    /// # Errors
+    /// [`UnknownName`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, UnknownName> {
+        Ok(match text {
+            "person" => Self::Person,
+            "app" => Self::App,
+            "device" => Self::Device,
+            "operator" => Self::Operator,
+            other => return Err(UnknownName { name: other.to_owned() }),
+        })
+    }
+
+    /// Its name in commands, events and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::App => "app",
+            Self::Device => "device",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// Whether a tenant, principal or credential may be used. The number is what rows and MACs carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Standing {
+    /// In use.
+    Active = 1,
+    /// Switched off; kept for the record.
+    Disabled = 2,
+}
+
+impl Standing {
+    /// The standing with this number in a row.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Active),
+            2 => Some(Self::Disabled),
+            _ => None,
+        }
+    }
+
+    /// Its name in commands and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// One thing a grant allows. The names are those of the policy actions (DESIGN §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Right {
+    /// Read contents and attributes.
+    Read,
+    /// List keys, versions and uploads.
+    List,
+    /// Write drafts.
+    WriteDraft,
+    /// Write finalised versions.
+    Finalize,
+    /// Replace finalised versions.
+    Amend,
+    /// Delete drafts and set delete markers.
+    DeleteDraft,
+    /// Make, configure and delete buckets.
+    ManageBucket,
+    /// Search the audit log.
+    ReadAudit,
+}
+
+impl Right {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Read, Self::List, Self::WriteDraft, Self::Finalize, Self::Amend, Self::DeleteDraft, Self::ManageBucket, Self::ReadAudit];
+
+    /// The right written as `text`.
+    ///
+    /// # Errors
+    /// [`UnknownName`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, UnknownName> {
+        Self::ALL.into_iter().find(|right| right.name() == text).ok_or_else(|| UnknownName { name: text.to_owned() })
+    }
+
+    /// Its name in commands, events and policies.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::List => "list",
+            Self::WriteDraft => "write-draft",
+            Self::Finalize => "finalize",
+            Self::Amend => "amend",
+            Self::DeleteDraft => "delete-draft",
+            Self::ManageBucket => "manage-bucket",
+            Self::ReadAudit => "read-audit",
+        }
+    }
+}
+
+/// Rights on one bucket, or on every bucket of the tenant where the bucket is `*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// A bucket's name, or `*`.
+    pub bucket: String,
+    /// What is allowed there.
+    pub rights: Vec<Right>,
+}
+
+/// What a tenant knows of a principal. Rests sealed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The name to show, such as a person's full name.
+    #[serde(default)]
+    pub display_name: String,
+    /// Job types (職種), by the codes of `config/job-types.toml`.
+    #[serde(default)]
+    pub job_types: Vec<String>,
+    /// Departments.
+    #[serde(default)]
+    pub departments: Vec<String>,
+    /// The purpose that holds where a request states none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_purpose: Option<Purpose>,
+    /// What the principal may do.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
+}

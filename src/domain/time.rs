@@ -1,0 +1,145 @@
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A moment, in microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct UtcTime(i64);
+
+impl UtcTime {
+    /// The moment this many microseconds after the epoch.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the epoch.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// The moment `later` after this one, at the far end of time if there is none.
+    #[must_use]
+    pub fn plus(self, later: Duration) -> Self {
+        let micros = i64::try_from(later.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(micros))
+    }
+
+    /// The moment `earlier` before this one.
+    #[must_use]
+    pub fn minus(self, earlier: Duration) -> Self {
+        let micros = i64::try_from(earlier.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
+    /// The calendar day in UTC.
+    #[must_use]
+    pub fn day(self) -> Day {
+        let date = self.to_date_time().date();
+        let year = u32::try_from(date.year()).unwrap_or(0);
+        Day(year * 10_000 + u32::from(u8::from(date.month())) * 100 + u32::from(date.day()))
+    }
+
+    /// The same moment for calendars and formatters.
+    #[must_use]
+    pub fn to_date_time(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for UtcTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_date_time().format(&Rfc3339).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for UtcTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A calendar day in UTC, as the number `yyyymmdd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Day(u32);
+
+impl Day {
+    /// The day `yyyymmdd`, unchecked beyond its eight digits.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Option<Self> {
+        if number >= 10_000_101 && number <= 99_991_231 { Some(Self(number)) } else { None }
+    }
+
+    /// The number `yyyymmdd`.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08}", self.0)
+    }
+}
+
+/// Tells the time. The one seam that has a twin for tests.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// Now.
+    fn now(&self) -> UtcTime;
+}
+
+/// The operating system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> UtcTime {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        UtcTime::from_micros(0).plus(since)
+    }
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// A clock that shows `start`.
+    #[must_use]
+    pub const fn new(start: UtcTime) -> Self {
+        Self(AtomicI64::new(start.0))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.0.store(self.now().plus(by).0, Ordering::Release);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> UtcTime {
+        UtcTime(self.0.load(Ordering::Acquire))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_read_off_a_moment() {
+        assert_eq!(UtcTime::from_micros(1_700_000_000_000_000).day().number(), 20_231_114);
+        assert_eq!(UtcTime::from_micros(1_700_000_000_000_000).to_string(), "2023-11-14T22:13:20Z");
+    }
+}

@@ -1,0 +1,297 @@
+//! The metadata database as it stands on disk: rows and the transactions over them.
+//!
+//! It holds no key and makes none: what may name a patient arrives sealed or as a token, and row MACs
+//! arrive made. Meaning is given to rows by `index` (records), `leases` (keys), `identity` (people) and
+//! `audit` (events). Way in: [`Engine`].
+
+mod rows;
+
+use crate::domain::{
+    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, Standing, TenantId, UploadId, UtcTime, VersionId,
+};
+use async_trait::async_trait;
+use std::time::Duration;
+
+pub use rows::{
+    AccessKeyRow, BucketRow, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, Hold, JournalRow, KekRow, Nullness, PartRow,
+    PrincipalRow, ProviderLogRow, Retention, RowMac, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind,
+    VersionRow,
+};
+
+/// The database could not do what was asked. Nothing of the transaction has taken effect,
+/// unless the variant says that this is not known.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// It cannot be reached, or has stopped.
+    #[error("the index cannot be reached")]
+    Unavailable,
+    /// No space is left where it writes.
+    #[error("the index has no space left")]
+    Full,
+    /// The writer's queue is full: more load than the disk takes.
+    #[error("the index is too busy")]
+    Busy,
+    /// The commit neither succeeded nor failed for certain.
+    #[error("whether the index has committed is not known")]
+    Unclear,
+    /// A row holds what no version of hozon writes.
+    #[error("table `{table}` holds a row that cannot be read")]
+    Corrupt {
+        /// Where.
+        table: &'static str,
+    },
+    /// The database was written by a newer hozon.
+    #[error("the index has schema {found}, this program knows up to {known}")]
+    TooNew {
+        /// Its schema.
+        found: u32,
+        /// Our newest.
+        known: u32,
+    },
+    /// The database engine failed in another way.
+    #[error("the index failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Events that become durable with a change, and the keys that sealed them.
+#[derive(Debug, Clone, Default)]
+pub struct Events {
+    /// The events.
+    pub rows: Vec<JournalRow>,
+    /// Keys first used by them; a key already there is left alone.
+    pub keys: Vec<EventKeyRow>,
+}
+
+/// How a change of one thing by compare-and-set ended. Events of a change that did not happen are not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It is done and durable.
+    Done,
+    /// The row's revision is another one, or the row is gone or already there.
+    Conflict,
+}
+
+/// What happens to the entry of the key that a [`VersionChange`] is about.
+#[derive(Debug, Clone)]
+pub enum EntryChange {
+    /// The entry must not exist yet.
+    Insert(EntryRow),
+    /// The entry must have this revision, and becomes this row.
+    Update {
+        /// The revision it must have.
+        expected: u64,
+        /// What it becomes.
+        row: EntryRow,
+    },
+    /// The entry must have this revision, and goes with its last version.
+    Remove {
+        /// Which.
+        id: EntryId,
+        /// Its bucket.
+        bucket: BucketId,
+        /// The revision it must have.
+        expected: u64,
+    },
+}
+
+/// One transaction on the versions of one key: a put, a copy, a complete, a delete marker, or a delete.
+///
+/// `seq` of the new version, `mark`s of entry and directories, and the directories' counters are
+/// assigned by the engine; what the caller puts there is ignored.
+#[derive(Debug, Clone)]
+pub struct VersionChange {
+    /// The bucket, which must still exist.
+    pub bucket: BucketId,
+    /// The key's entry.
+    pub entry: EntryChange,
+    /// Directories from the root's child to the key's parent; those already there are left alone.
+    pub directories: Vec<DirectoryRow>,
+    /// The new version, if there is one.
+    pub version: Option<(VersionRow, Option<DekRow>, Vec<PartRow>)>,
+    /// Versions of the same entry that go in the same transaction; their blobs become condemned.
+    pub remove: Vec<VersionId>,
+    /// The open upload that this completes: it must have this revision, and goes. Blobs of its parts that
+    /// the new version does not use become condemned.
+    pub upload: Option<(UploadId, u64)>,
+    /// Events that become durable with it.
+    pub events: Events,
+}
+
+/// How a [`VersionChange`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// It is done and durable.
+    Done {
+        /// The order of the new version among all of the bucket; 0 where there is none.
+        seq: u64,
+    },
+    /// The entry is not as expected: look again and decide again.
+    EntryChanged,
+    /// The bucket is gone.
+    BucketGone,
+    /// The upload is gone or has changed.
+    UploadChanged,
+    /// One of the new blobs was condemned in the meantime: the bytes may be gone, so store them again.
+    Condemned,
+}
+
+/// What one page of a directory's changes holds, in the order of their marks.
+#[derive(Debug, Clone, Default)]
+pub struct DirectoryChanges {
+    /// Keys whose last segment lies in the directory.
+    pub entries: Vec<EntryRow>,
+    /// Directories right below it.
+    pub directories: Vec<DirectoryRow>,
+    /// Entries and directories that have gone.
+    pub gone: Vec<EntryId>,
+    /// Ask again from here.
+    pub mark: u64,
+    /// Whether there is more after `mark` right now.
+    pub more: bool,
+    /// Changes when the database was restored or failed over: caches of other epochs are void.
+    pub epoch: u64,
+}
+
+/// A version with what is needed to open it.
+#[derive(Debug, Clone)]
+pub struct FoundVersion {
+    /// The row.
+    pub version: VersionRow,
+    /// Its wrapped data key; a delete marker has none.
+    pub dek: Option<DekRow>,
+}
+
+/// What a key lookup found.
+#[derive(Debug, Clone)]
+pub struct FoundEntry {
+    /// The key's entry.
+    pub entry: EntryRow,
+    /// The version asked for, where it exists.
+    pub version: Option<FoundVersion>,
+}
+
+/// Which version of a key is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The newest.
+    Current,
+    /// The one with this id.
+    Id(VersionId),
+    /// The one without an id, of a bucket whose versioning is off or suspended.
+    Null,
+}
+
+/// A credential with everything that decides whether it may be used, read in one query.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// The key.
+    pub key: AccessKeyRow,
+    /// Whose it is.
+    pub principal: PrincipalRow,
+    /// The tenant's standing.
+    pub tenant: TenantRow,
+}
+
+/// The metadata database. Every method is one transaction; a write returns once it is durable.
+///
+/// All methods are safe to cancel: a write whose future is dropped happens whole or not at all.
+#[async_trait]
+pub trait Engine: Send + Sync + std::fmt::Debug {
+    /// Adds a tenant with its first keys. [`Changed::Conflict`] if id or name is taken.
+    async fn create_tenant(&self, tenant: TenantRow, keks: Vec<KekRow>, secrets: Vec<SecretRow>) -> Result<Changed, EngineError>;
+    /// All tenants, by name.
+    async fn tenants(&self) -> Result<Vec<TenantRow>, EngineError>;
+    /// The tenant with this id.
+    async fn tenant(&self, id: TenantId) -> Result<Option<TenantRow>, EngineError>;
+    /// Changes a tenant's standing.
+    async fn set_tenant_standing(&self, id: TenantId, standing: Standing, events: Events) -> Result<Changed, EngineError>;
+    /// A tenant's key versions for one purpose, oldest first.
+    async fn keks(&self, tenant: TenantId, purpose: KekPurpose) -> Result<Vec<KekRow>, EngineError>;
+    /// A tenant's wrapped secrets of one kind, oldest epoch first.
+    async fn secrets(&self, tenant: TenantId, kind: SecretKind) -> Result<Vec<SecretRow>, EngineError>;
+
+    /// Adds a principal. [`Changed::Conflict`] if id or (tenant, name) is taken.
+    async fn create_principal(&self, row: PrincipalRow, events: Events) -> Result<Changed, EngineError>;
+    /// A tenant's principals, by name.
+    async fn principals(&self, tenant: TenantId) -> Result<Vec<PrincipalRow>, EngineError>;
+    /// Replaces the principal row of the same id if its revision is one less than the new one.
+    async fn update_principal(&self, row: PrincipalRow, events: Events) -> Result<Changed, EngineError>;
+    /// Adds a credential. [`Changed::Conflict`] if the access key id is taken.
+    async fn create_access_key(&self, row: AccessKeyRow, events: Events) -> Result<Changed, EngineError>;
+    /// The credential with this access key id.
+    async fn credential(&self, access_key: &str) -> Result<Option<Credential>, EngineError>;
+    /// A tenant's credentials, by access key id; of one principal where one is named.
+    async fn access_keys(&self, tenant: TenantId, principal: Option<PrincipalId>) -> Result<Vec<AccessKeyRow>, EngineError>;
+    /// Replaces the credential row of the same id if its revision is one less than the new one.
+    async fn update_access_key(&self, row: AccessKeyRow, events: Events) -> Result<Changed, EngineError>;
+
+    /// Adds a bucket. [`Changed::Conflict`] if id or (tenant, name) is taken.
+    async fn create_bucket(&self, row: BucketRow, events: Events) -> Result<Changed, EngineError>;
+    /// A tenant's bucket by name.
+    async fn bucket(&self, tenant: TenantId, name: &BucketName) -> Result<Option<BucketRow>, EngineError>;
+    /// A tenant's buckets, by name.
+    async fn buckets(&self, tenant: TenantId) -> Result<Vec<BucketRow>, EngineError>;
+    /// Replaces the bucket row of the same id if its revision is one less than the new one.
+    async fn update_bucket(&self, row: BucketRow, events: Events) -> Result<Changed, EngineError>;
+    /// Removes a bucket of this revision. [`Changed::Conflict`] if it has changed, or holds any entry or upload.
+    async fn delete_bucket(&self, id: BucketId, revision: u64, events: Events) -> Result<Changed, EngineError>;
+
+    /// Looks a key up by its token.
+    async fn find(&self, bucket: BucketId, key: Token, which: Which) -> Result<Option<FoundEntry>, EngineError>;
+    /// Versions of one entry, newest first, older than `before` where given, at most `limit`.
+    async fn versions(&self, entry: EntryId, before: Option<u64>, limit: usize) -> Result<Vec<VersionRow>, EngineError>;
+    /// Part rows of a version that overlap the plaintext bytes `range`, in order.
+    async fn parts(&self, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError>;
+    /// The part row with this number.
+    async fn part(&self, version: VersionId, number: u32) -> Result<Option<PartRow>, EngineError>;
+    /// Part rows with numbers above `after`, in order, at most `limit`.
+    async fn parts_after(&self, version: VersionId, after: u32, limit: usize) -> Result<Vec<PartRow>, EngineError>;
+    /// Does one transaction on the versions of one key.
+    async fn commit(&self, change: VersionChange) -> Result<Committed, EngineError>;
+    /// Replaces the version row of the same id if its revision is one less than the new one: tags, state, retention.
+    async fn update_version(&self, row: VersionRow, events: Events) -> Result<Changed, EngineError>;
+    /// What changed in a directory after `mark`, at most `limit` rows; from the beginning for mark 0.
+    async fn directory_changes(&self, bucket: BucketId, directory: Token, mark: u64, limit: usize)
+    -> Result<DirectoryChanges, EngineError>;
+
+    /// Opens a multipart upload. [`Changed::Conflict`] if the bucket is gone or has too many.
+    async fn create_upload(&self, row: UploadRow, uploads_max: usize, events: Events) -> Result<Changed, EngineError>;
+    /// The open upload with this id in this bucket.
+    async fn upload(&self, bucket: BucketId, id: UploadId) -> Result<Option<UploadRow>, EngineError>;
+    /// A bucket's open uploads, oldest first.
+    async fn uploads(&self, bucket: BucketId) -> Result<Vec<UploadRow>, EngineError>;
+    /// Open uploads of all buckets that nobody has touched since `before`, at most `limit`.
+    async fn idle_uploads(&self, before: UtcTime, limit: usize) -> Result<Vec<UploadRow>, EngineError>;
+    /// Stores a part of an open upload; the blob of an earlier attempt at the same number becomes condemned.
+    /// [`Committed::UploadChanged`] if the upload is gone, [`Committed::Condemned`] if the new blob is condemned.
+    async fn put_upload_part(&self, row: UploadPartRow, touched: UtcTime, events: Events) -> Result<Committed, EngineError>;
+    /// Parts of an open upload with numbers above `after`, in order, at most `limit`.
+    async fn upload_parts(&self, upload: UploadId, after: u32, limit: usize) -> Result<Vec<UploadPartRow>, EngineError>;
+    /// Removes an open upload; the blobs of its parts become condemned.
+    async fn abort_upload(&self, bucket: BucketId, id: UploadId, events: Events) -> Result<Changed, EngineError>;
+
+    /// Makes events durable.
+    async fn append(&self, events: Events) -> Result<(), EngineError>;
+    /// A tenant's events, newest first, older than the engine's row number `before` where given, at most `limit`.
+    /// Each comes with its row number.
+    async fn events(&self, tenant: TenantId, before: Option<u64>, limit: usize) -> Result<Vec<(u64, JournalRow)>, EngineError>;
+    /// The wrapped event key with this id.
+    async fn event_key(&self, tenant: TenantId, id: EventKeyId) -> Result<Option<EventKeyRow>, EngineError>;
+    /// Adds to the counts of requests that proved no tenant.
+    async fn add_provider_log(&self, rows: Vec<ProviderLogRow>) -> Result<(), EngineError>;
+    /// The counts, newest first, at most `limit`.
+    async fn provider_log(&self, limit: usize) -> Result<Vec<ProviderLogRow>, EngineError>;
+
+    /// Condemns those of `blobs` that no row names. Returns the ones now condemned.
+    async fn condemn(&self, blobs: Vec<BlobId>, at: UtcTime) -> Result<Vec<BlobId>, EngineError>;
+    /// Blobs condemned before `before`, at most `limit`: their bytes may be deleted.
+    async fn condemned(&self, before: UtcTime, limit: usize) -> Result<Vec<BlobId>, EngineError>;
+    /// Forgets condemned blobs whose bytes are gone for certain.
+    async fn forget_condemned(&self, blobs: Vec<BlobId>) -> Result<(), EngineError>;
+
+    /// Whether a write would succeed now, within `within`: for readiness.
+    async fn probe(&self, within: Duration) -> Result<(), EngineError>;
+    /// How many versions there are: for reports and tests.
+    async fn count_versions(&self) -> Result<u64, EngineError>;
+}

@@ -1,0 +1,3 @@
+//! The `hozon` program.
+
+fn main() {}
