@@ -181,7 +181,7 @@ impl Objects {
     }
 
     /// Condemns the blob of a version that will certainly not come to be. Never called after an unclear commit.
-    async fn give_up(&self, blob: BlobId, error: PutError) -> PutError {
+    pub(super) async fn give_up(&self, blob: BlobId, error: PutError) -> PutError {
         if let Err(failed) = self.index.engine().condemn(vec![blob], self.clock.now()).await {
             tracing::info!(error = %failed, "a blob without a version is left to the collector");
         }
