@@ -6,7 +6,7 @@ use hozon::domain::{AttemptId, Attributes, BucketId, ByteRange, RecordFacts, Ten
 use hozon::seal::layout::{CHUNK_BYTES, FrameLengths, START_BYTES};
 use hozon::seal::{
     Aead, FreshDataKey, Manifest, ManifestFacts, ManifestPart, OpenError, OpenedDataKey, Opener, PlaceOfVersion, PlainPool, Plaintext,
-    SealError, SealedChunks, SealedEnd, SealedSegment, Sealer,
+    SealError, SealedChunks, SealedEnd, SealedSegment, Sealer, seal_manifest,
 };
 use proptest::prelude::{any, prop_assert_eq, proptest};
 use zeroize::Zeroizing;
@@ -18,11 +18,11 @@ fn place() -> PlaceOfVersion {
 }
 
 fn fresh() -> FreshDataKey {
-    FreshDataKey::readopt(place(), Zeroizing::new(KEY))
+    FreshDataKey::readopt(place(), Zeroizing::new(KEY.to_vec())).unwrap()
 }
 
 fn opened_key() -> OpenedDataKey {
-    OpenedDataKey::adopt(place(), Zeroizing::new(KEY))
+    OpenedDataKey::adopt(place(), Zeroizing::new(KEY.to_vec())).unwrap()
 }
 
 fn attributes() -> Attributes {
@@ -169,7 +169,7 @@ fn a_frame_opens_only_in_its_own_place() {
     elsewhere.push((PlaceOfVersion { version: VersionId::random(), ..own }, end.attempt()));
     elsewhere.push((own, AttemptId::random()));
     for (other, attempt) in elsewhere {
-        let key = OpenedDataKey::adopt(other, Zeroizing::new(KEY));
+        let key = OpenedDataKey::adopt(other, Zeroizing::new(KEY.to_vec())).unwrap();
         let refused = Opener::new(&key, attempt, start(), end.stream_length(), Aead::AesGcm).err();
         assert!(matches!(refused, Some(OpenError::Place)));
         // Also where the header is rewritten to claim the other place.
@@ -182,7 +182,7 @@ fn a_frame_opens_only_in_its_own_place() {
         let tail = SealedChunks::from_store(&moved[usize::try_from(lengths(&end).tail().start).unwrap()..]);
         assert!(matches!(Manifest::open(&key, attempt, tail, lengths(&end), Aead::AesGcm), Err(OpenError::Commitment)));
     }
-    let other_key = OpenedDataKey::adopt(place(), Zeroizing::new([0; 32]));
+    let other_key = OpenedDataKey::adopt(place(), Zeroizing::new(vec![0; 32])).unwrap();
     let refused = Opener::new(&other_key, end.attempt(), start(), end.stream_length(), Aead::AesGcm).err();
     assert!(matches!(refused, Some(OpenError::Commitment)));
 }
@@ -236,20 +236,20 @@ fn the_parts_of_a_version_are_named_by_a_frame_of_their_own() {
     let part = |number, length: u64| ManifestPart {
         number,
         attempt: AttemptId::random(),
-        plain_length: length,
+        length,
         stream_length: hozon::seal::layout::stream_length(length),
     };
     let parts: Vec<_> = (1..=10_000).map(|number| part(number, 5 << 20)).collect();
     let total = 10_000 * (5 << 20);
     let attributes = attributes();
     let facts = |parts: &[ManifestPart], plain_length| ManifestFacts { attributes: &attributes, parts: parts.to_vec(), plain_length };
-    let (segments, end) = Sealer::manifest_only(fresh().part(), Aead::AwsLc, facts(&parts, total)).unwrap();
+    let (segments, end) = seal_manifest(fresh().part(), &facts(&parts, total), Aead::AwsLc).unwrap();
     assert_eq!((end.plain_length(), end.stream_length()), (0, 0));
     let frame = joined(segments, &end);
     let opened = manifest(&frame, &end).unwrap();
     assert_eq!((opened.parts(), opened.plain_length()), (&parts[..], total));
 
-    let refused = |facts| Sealer::manifest_only(fresh().part(), Aead::AwsLc, facts).err();
+    let refused = |facts: ManifestFacts<'_>| seal_manifest(fresh().part(), &facts, Aead::AwsLc).err();
     assert!(matches!(refused(facts(&parts, total - 1)), Some(SealError::Lengths { .. })));
     assert!(matches!(refused(facts(&[], 0)), Some(SealError::Parts)));
     let sealer = Sealer::new(fresh().part(), Aead::AesGcm).unwrap();

@@ -3,6 +3,7 @@ use super::{Aead, Context, FreshPartKey, OpenError, OpenedDataKey, SealError, Se
 use crate::domain::{AttemptId, Attributes, BucketId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::fmt;
 use zeroize::Zeroizing;
 
 // FORMAT: the JSON is padded with spaces to a multiple of this, so that its length says little.
@@ -17,7 +18,7 @@ pub struct ManifestPart {
     /// The attempt that sealed it.
     pub attempt: AttemptId,
     /// Plaintext bytes.
-    pub plain_length: u64,
+    pub length: u64,
     /// Bytes of its sealed stream.
     pub stream_length: u64,
 }
@@ -32,8 +33,8 @@ pub struct ManifestFacts<'a> {
     pub plain_length: u64,
 }
 
-/// The sealed description of a version, opened. Says only what never changes. `Debug` is left out:
-/// it names record and patient.
+/// The sealed description of a version, opened. Says only what never changes. `Debug` hides it: it
+/// names record and patient.
 pub struct Manifest {
     bucket: BucketId,
     attributes: Attributes,
@@ -89,6 +90,12 @@ impl Manifest {
     }
 }
 
+impl fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Manifest({} bytes in {} parts)", self.plain_length, self.parts.len())
+    }
+}
+
 /// Seals the manifest of a frame whose stream has `stream_length` bytes, and says both lengths.
 pub(super) fn seal(
     key: &FreshPartKey,
@@ -128,7 +135,7 @@ pub(super) fn seal(
 const DIGITS_MAX: usize = 20;
 
 fn total(parts: &[ManifestPart]) -> Option<u64> {
-    parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.plain_length))
+    parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.length))
 }
 
 // FORMAT: version 1 of the manifest. Another version is another type with another number.
@@ -174,13 +181,13 @@ impl Written<'_> {
 
 impl WrittenPart {
     fn of(part: &ManifestPart) -> Self {
-        let ManifestPart { number, attempt, plain_length, stream_length } = *part;
-        Self { number, attempt: attempt.to_string(), plain_length, stream_length }
+        let ManifestPart { number, attempt, length, stream_length } = *part;
+        Self { number, attempt: attempt.to_string(), plain_length: length, stream_length }
     }
 
     fn read(&self) -> Option<ManifestPart> {
         let attempt = AttemptId::parse(&self.attempt).ok()?;
         let fits = layout::plain_length(self.stream_length) == Some(self.plain_length);
-        fits.then_some(ManifestPart { number: self.number, attempt, plain_length: self.plain_length, stream_length: self.stream_length })
+        fits.then_some(ManifestPart { number: self.number, attempt, length: self.plain_length, stream_length: self.stream_length })
     }
 }

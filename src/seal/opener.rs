@@ -3,6 +3,7 @@ use super::layout::{self, CHUNK_BYTES, FrameLengths, HEADER_BYTES, SEALED_CHUNK_
 use super::stream::StreamKey;
 use super::{Aead, Context, OpenError, OpenedDataKey, PlaceOfPart, PlainBuffer};
 use crate::domain::AttemptId;
+use std::fmt;
 use std::iter;
 
 /// Sealed bytes as the store gave them, vouched for by nobody until they are opened.
@@ -113,5 +114,17 @@ impl Opener {
             // `new` refused every other length.
             None => 0,
         }
+    }
+}
+
+impl fmt::Debug for SealedChunks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedChunks({} bytes)", self.len())
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opener({} bytes)", self.plain_length())
     }
 }

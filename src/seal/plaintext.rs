@@ -175,6 +175,18 @@ impl Drop for PlainBuffer {
     }
 }
 
+impl fmt::Debug for PlainBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PlainBuffer({} bytes)", self.len())
+    }
+}
+
+impl fmt::Debug for PlainPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PlainPool")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@ use super::outgoing::Outgoing;
 use super::stream::StreamKey;
 use super::{Aead, Context, FreshPartKey, ManifestFacts, Plaintext, SealError, SealedEnd, SealedSegment, frame, manifest};
 use crate::domain::limits;
+use std::fmt;
 
 /// Seals one frame: a body or part comes in pieces of any size, segments of the frame come out.
 ///
@@ -28,16 +29,6 @@ impl Sealer {
         let start = [frame::header(key.place).as_slice(), &stream_header].concat();
         let out = Outgoing::new(key.attempt(), start);
         Ok(Self { key, aead, stream, chunks: 0, plain_length: 0, out })
-    }
-
-    /// Seals a frame that holds only the manifest of a version whose parts lie in frames of their own.
-    ///
-    /// # Errors
-    /// [`SealError`] when the facts name no part or do not add up, or randomness or the cipher fails.
-    pub fn manifest_only(key: FreshPartKey, aead: Aead, facts: ManifestFacts<'_>) -> Result<(Vec<SealedSegment>, SealedEnd), SealError> {
-        let mut out = Outgoing::new(key.attempt(), frame::header(key.place).to_vec());
-        let (sealed, lengths) = manifest::seal(&key, aead, &facts, 0)?;
-        Ok(end(&mut out, &key, sealed, lengths))
     }
 
     /// Seals the next bytes of the body.
@@ -101,8 +92,24 @@ impl Sealer {
     }
 }
 
+/// Seals a frame that holds only the manifest of a version whose parts lie in frames of their own.
+///
+/// # Errors
+/// [`SealError`] when the facts name no part or do not add up, or randomness or the cipher fails.
+pub fn seal_manifest(key: FreshPartKey, facts: &ManifestFacts<'_>, aead: Aead) -> Result<(Vec<SealedSegment>, SealedEnd), SealError> {
+    let mut out = Outgoing::new(key.attempt(), frame::header(key.place).to_vec());
+    let (sealed, lengths) = manifest::seal(&key, aead, facts, 0)?;
+    Ok(end(&mut out, &key, sealed, lengths))
+}
+
 fn end(out: &mut Outgoing, key: &FreshPartKey, mut tail: Vec<u8>, lengths: FrameLengths) -> (Vec<SealedSegment>, SealedEnd) {
     tail.extend_from_slice(&frame::footer(lengths));
     out.end(tail);
     (out.take_all(), SealedEnd { attempt: key.attempt(), plain_length: lengths.plain(), lengths })
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealer({} bytes so far)", self.plain_length)
+    }
 }

@@ -2,6 +2,7 @@ use super::layout::FrameLengths;
 use super::shelf::Shelf;
 use crate::domain::AttemptId;
 use bytes::Bytes;
+use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
@@ -42,6 +43,12 @@ impl SealedSegment {
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.bytes
+    }
+}
+
+impl fmt::Debug for SealedSegment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedSegment({} bytes at {})", self.len(), self.offset)
     }
 }
 
