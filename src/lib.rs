@@ -5,5 +5,6 @@
 //! keeps it.
 
 pub mod domain;
+pub mod digest;
 pub mod engine;
 pub mod seal;

@@ -60,3 +60,11 @@ pub const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(5);
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(15 * 60);
 /// Life of a presigned URL that SigV4 allows (S3: 7 days).
 pub const PRESIGN_SECS_MAX: u64 = 7 * 24 * 3_600;
+/// Outcomes of accesses gather this long before they are written together.
+pub const OUTCOME_PAUSE: Duration = Duration::from_millis(50);
+/// Networks that the provider log tells apart between two writes.
+pub const PROVIDER_LOG_NETWORKS_MAX: usize = 4_096;
+/// Verified credentials kept in memory.
+pub const CREDENTIAL_CACHE_MAX: u64 = 10_000;
+/// How long a verified credential is believed without looking: the bound on noticing a revocation.
+pub const CREDENTIAL_CACHE_LIFE: Duration = Duration::from_secs(5);
