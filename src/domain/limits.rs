@@ -76,3 +76,5 @@ pub const PROVIDER_LOG_NETWORKS_MAX: usize = 4_096;
 pub const CREDENTIAL_CACHE_MAX: u64 = 10_000;
 /// How long a verified credential is believed without looking: the bound on noticing a revocation.
 pub const CREDENTIAL_CACHE_LIFE: Duration = Duration::from_secs(5);
+/// Frames up to this many bytes are read and opened in one piece.
+pub const SMALL_FRAME_BYTES_MAX: u64 = 256 << 10;
