@@ -1,0 +1,143 @@
+use crate::domain::{EventId, PatientId, PrincipalKind, Purpose, RecordClass, UtcTime};
+use serde::{Deserialize, Serialize};
+
+/// One audit event, in the first version of its schema (AU-01).
+///
+/// The JSON of this type is the leaf's content; fields are added, never renamed or reused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Version of this schema: 1.
+    pub v: u32,
+    /// The event's id, which callers see as request id.
+    pub id: String,
+    /// When it happened.
+    pub at: String,
+    /// What sort of event it is.
+    pub kind: EventKind,
+    /// Who.
+    pub actor: Actor,
+    /// The action that policy knows, such as `read`.
+    pub action: String,
+    /// The operation that the caller used, such as `GetObject`.
+    pub operation: String,
+    /// To what.
+    pub subject: Subject,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Why, as a stable code, where it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The purpose of use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    /// The caller's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The caller's program, as it names itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// For an outcome: what became of the access.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<super::Outcome>,
+}
+
+/// What sort of event it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// Somebody asked for something, and was let or refused.
+    Access,
+    /// What became of an access that was let.
+    Outcome,
+    /// Somebody changed people, credentials or settings.
+    Administration,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It was allowed.
+    Allowed,
+    /// It was refused.
+    Refused,
+    /// It was allowed, but there is no such thing.
+    Absent,
+}
+
+impl Verdict {
+    /// Its name in exports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Refused => "refused",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// Who acted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The principal's id.
+    pub id: String,
+    /// Its name in commands.
+    pub name: String,
+    /// The name to show.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub display_name: String,
+    /// Person, app, device or operator.
+    pub kind: PrincipalKind,
+    /// Job types it acted with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub job_types: Vec<String>,
+    /// How it proved itself, such as `access-key`.
+    pub proven_by: String,
+    /// The credential's public half.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// What was acted on. Parts that do not apply are absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The bucket's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// The record's key, or the prefix of a listing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The version's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The version that it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// The multipart upload's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
+    /// Whose record it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient: Option<PatientId>,
+    /// What kind of record it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<RecordClass>,
+    /// Its state, such as `draft`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The principal or credential that an administrator acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+}
+
+impl Event {
+    /// The version of the schema that this program writes.
+    pub const VERSION: u32 = 1;
+
+    /// The moment and id as the journal's row has them.
+    #[must_use]
+    pub fn stamp(id: EventId, at: UtcTime) -> (String, String) {
+        (id.to_string(), at.to_string())
+    }
+}

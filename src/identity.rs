@@ -1,0 +1,15 @@
+//! From what a caller presented to who it is, and the people and credentials of each tenant.
+//!
+//! Decides nothing about what anyone may do. Ways in: [`Authenticator`] for requests, [`People`] for
+//! administration.
+
+mod authenticator;
+mod people;
+mod presented;
+mod principal;
+mod row_mac;
+
+pub use authenticator::{Authenticator, Unauthenticated};
+pub use people::{AccessKey, NewPrincipal, People, PeopleError, Person};
+pub use presented::Presented;
+pub use principal::Principal;

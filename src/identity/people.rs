@@ -1,0 +1,290 @@
+use super::{Authenticator, row_mac};
+use crate::domain::{Clock, PrincipalId, PrincipalKind, Profile, Standing, TenantId, UtcTime};
+use crate::engine::{AccessKeyRow, Changed, Engine, EngineError, Events, PrincipalRow, RowMac};
+use crate::leases::{IndexKeys, LeaseError, Leases};
+use crate::seal::{Context, SealError};
+use base64::Engine as _;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Someone of a tenant, as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The id.
+    pub id: PrincipalId,
+    /// The name in commands.
+    pub name: String,
+    /// Person, app, device or operator.
+    pub kind: PrincipalKind,
+    /// Whether let in.
+    pub standing: Standing,
+    /// When made.
+    pub created: UtcTime,
+    /// What the tenant knows.
+    pub profile: Profile,
+}
+
+/// A credential without its secret half.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKey {
+    /// The public half.
+    pub id: String,
+    /// Whose.
+    pub principal: PrincipalId,
+    /// Whether accepted.
+    pub standing: Standing,
+    /// When made.
+    pub created: UtcTime,
+    /// When it ends, if it does.
+    pub expires: Option<UtcTime>,
+}
+
+/// Someone to be added.
+#[derive(Debug, Clone)]
+pub struct NewPrincipal {
+    /// A short name, unique in the tenant: 1 to 64 of `a-z 0-9 . _ -`.
+    pub name: String,
+    /// Person, app, device or operator.
+    pub kind: PrincipalKind,
+    /// What the tenant knows.
+    pub profile: Profile,
+}
+
+/// People or credentials could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeopleError {
+    /// The name is none.
+    #[error("a principal's name has 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`")]
+    InvalidName,
+    /// The name is taken.
+    #[error("the tenant has a principal `{name}` already")]
+    NameTaken {
+        /// Which.
+        name: String,
+    },
+    /// There is nobody of that name.
+    #[error("the tenant has no principal `{name}`")]
+    NoPrincipal {
+        /// Which.
+        name: String,
+    },
+    /// There is no such credential.
+    #[error("the tenant has no access key `{access_key}`")]
+    NoAccessKey {
+        /// Which.
+        access_key: String,
+    },
+    /// Somebody else changed it at the same time.
+    #[error("it was changed by someone else at the same time, look again")]
+    Changed,
+    /// A row is not what was written.
+    #[error("a row of `{table}` is damaged")]
+    Damaged {
+        /// Which table.
+        table: &'static str,
+    },
+    /// The index failed.
+    #[error("people cannot be looked up")]
+    Engine(#[from] EngineError),
+    /// The tenant's index key cannot be had.
+    #[error("the tenant's key cannot be had")]
+    Lease(#[from] LeaseError),
+    /// Something could not be sealed.
+    #[error("it could not be sealed")]
+    Seal(#[from] SealError),
+    /// A profile could not be written down.
+    #[error("the profile has another form")]
+    Form(#[from] serde_json::Error),
+}
+
+/// The people and credentials of each tenant.
+#[derive(Debug)]
+pub struct People {
+    engine: Arc<dyn Engine>,
+    leases: Arc<Leases>,
+    clock: Arc<dyn Clock>,
+    authenticator: Arc<Authenticator>,
+}
+
+impl People {
+    /// The people in `engine`. Changes take effect on `authenticator` at once.
+    #[must_use]
+    pub fn new(engine: Arc<dyn Engine>, leases: Arc<Leases>, clock: Arc<dyn Clock>, authenticator: Arc<Authenticator>) -> Self {
+        Self { engine, leases, clock, authenticator }
+    }
+
+    /// Adds a principal.
+    ///
+    /// # Errors
+    /// [`PeopleError`]; nothing is added then.
+    pub async fn create_principal(&self, tenant: TenantId, new: NewPrincipal, events: Events) -> Result<Person, PeopleError> {
+        let shaped = new.name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'));
+        if !shaped || !(1..=64).contains(&new.name.len()) {
+            return Err(PeopleError::InvalidName);
+        }
+        let keys = self.leases.index(tenant).await?;
+        let row = PrincipalRow {
+            id: PrincipalId::random(),
+            tenant,
+            name: new.name,
+            kind: new.kind,
+            standing: Standing::Active,
+            kek_version: 0,
+            sealed_profile: Vec::new(),
+            created: self.clock.now(),
+            revision: 1,
+            mac: RowMac([0; 32]),
+        };
+        let row = seal(&keys, row, &new.profile)?;
+        match self.engine.create_principal(row.clone(), events).await? {
+            Changed::Done => Ok(person(row, new.profile)),
+            Changed::Conflict => Err(PeopleError::NameTaken { name: row.name }),
+        }
+    }
+
+    /// A tenant's principals, by name.
+    ///
+    /// # Errors
+    /// [`PeopleError`] when they cannot be read or are damaged.
+    pub async fn principals(&self, tenant: TenantId) -> Result<Vec<Person>, PeopleError> {
+        let keys = self.leases.index(tenant).await?;
+        let rows = self.engine.principals(tenant).await?;
+        rows.into_iter().map(|row| open(&keys, row).map(|(row, profile)| person(row, profile))).collect()
+    }
+
+    /// The principal of that name.
+    ///
+    /// # Errors
+    /// [`PeopleError::NoPrincipal`] when there is none.
+    pub async fn principal(&self, tenant: TenantId, name: &str) -> Result<Person, PeopleError> {
+        let (row, profile) = self.row(tenant, name).await?;
+        Ok(person(row, profile))
+    }
+
+    /// Lets a principal in or keeps it out.
+    ///
+    /// # Errors
+    /// [`PeopleError`]; nothing is changed then.
+    pub async fn set_standing(&self, tenant: TenantId, name: &str, standing: Standing, events: Events) -> Result<(), PeopleError> {
+        let (mut row, profile) = self.row(tenant, name).await?;
+        row.standing = standing;
+        row.revision += 1;
+        let row = seal(&*self.leases.index(tenant).await?, row, &profile)?;
+        let done = self.engine.update_principal(row, events).await?;
+        self.authenticator.forget_all();
+        if done == Changed::Done { Ok(()) } else { Err(PeopleError::Changed) }
+    }
+
+    /// Makes a credential for a principal. The secret half is shown here and never again.
+    ///
+    /// # Errors
+    /// [`PeopleError`]; nothing is made then.
+    pub async fn create_access_key(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        expires: Option<UtcTime>,
+        events: Events,
+    ) -> Result<(AccessKey, Zeroizing<String>), PeopleError> {
+        let (principal, _) = self.row(tenant, name).await?;
+        let (id, secret) = generate()?;
+        let keys = self.leases.index(tenant).await?;
+        let active = keys.active();
+        let context = Context::access_key_secret(tenant, principal.id, &id);
+        let mut row = AccessKeyRow {
+            access_key: id,
+            tenant,
+            principal: principal.id,
+            standing: Standing::Active,
+            kek_version: active.version,
+            wrapped_secret: active.wrap_secret.seal(&context, secret.as_bytes())?,
+            created: self.clock.now(),
+            expires,
+            revision: 1,
+            mac: RowMac([0; 32]),
+        };
+        row.mac = row_mac::of_access_key(active, &row);
+        match self.engine.create_access_key(row.clone(), events).await? {
+            Changed::Done => Ok((access_key(row), secret)),
+            Changed::Conflict => Err(PeopleError::Changed),
+        }
+    }
+
+    /// A tenant's credentials; of one principal where one is named.
+    ///
+    /// # Errors
+    /// [`PeopleError`] when they cannot be read.
+    pub async fn access_keys(&self, tenant: TenantId, principal: Option<PrincipalId>) -> Result<Vec<AccessKey>, PeopleError> {
+        let rows = self.engine.access_keys(tenant, principal).await?;
+        Ok(rows.into_iter().map(access_key).collect())
+    }
+
+    /// Accepts a credential or refuses it from now on.
+    ///
+    /// # Errors
+    /// [`PeopleError`]; nothing is changed then.
+    pub async fn set_access_key_standing(&self, tenant: TenantId, id: &str, standing: Standing, events: Events) -> Result<(), PeopleError> {
+        let none = || PeopleError::NoAccessKey { access_key: id.to_owned() };
+        let found = self.engine.credential(id).await?.filter(|found| found.key.tenant == tenant).ok_or_else(none)?;
+        let keys = self.leases.index(tenant).await?;
+        let sealer = keys.version(found.key.kek_version).ok_or(PeopleError::Damaged { table: "access_keys" })?;
+        let mut row = found.key;
+        if !row_mac::same(row_mac::of_access_key(sealer, &row), row.mac) {
+            return Err(PeopleError::Damaged { table: "access_keys" });
+        }
+        row.standing = standing;
+        row.revision += 1;
+        row.mac = row_mac::of_access_key(sealer, &row);
+        let done = self.engine.update_access_key(row, events).await?;
+        self.authenticator.forget(id);
+        if done == Changed::Done { Ok(()) } else { Err(PeopleError::Changed) }
+    }
+
+    async fn row(&self, tenant: TenantId, name: &str) -> Result<(PrincipalRow, Profile), PeopleError> {
+        let rows = self.engine.principals(tenant).await?;
+        let row = rows.into_iter().find(|row| row.name == name).ok_or_else(|| PeopleError::NoPrincipal { name: name.to_owned() })?;
+        open(&*self.leases.index(tenant).await?, row)
+    }
+}
+
+/// Seals the profile under the active key and makes the row's MAC.
+fn seal(keys: &IndexKeys, mut row: PrincipalRow, profile: &Profile) -> Result<PrincipalRow, PeopleError> {
+    let active = keys.active();
+    row.kek_version = active.version;
+    let context = Context::profile(row.tenant, row.id, row.revision);
+    row.sealed_profile = active.attributes.seal(&context, &serde_json::to_vec(profile)?)?;
+    row.mac = row_mac::of_principal(active, &row);
+    Ok(row)
+}
+
+fn open(keys: &IndexKeys, row: PrincipalRow) -> Result<(PrincipalRow, Profile), PeopleError> {
+    let damaged = || PeopleError::Damaged { table: "principals" };
+    let sealer = keys.version(row.kek_version).ok_or_else(damaged)?;
+    if !row_mac::same(row_mac::of_principal(sealer, &row), row.mac) {
+        return Err(damaged());
+    }
+    let context = Context::profile(row.tenant, row.id, row.revision);
+    let profile = sealer.attributes.open(&context, &row.sealed_profile).map_err(|_| damaged())?;
+    let profile = serde_json::from_slice(&profile)?;
+    Ok((row, profile))
+}
+
+fn person(row: PrincipalRow, profile: Profile) -> Person {
+    Person { id: row.id, name: row.name, kind: row.kind, standing: row.standing, created: row.created, profile }
+}
+
+fn access_key(row: AccessKeyRow) -> AccessKey {
+    AccessKey { id: row.access_key, principal: row.principal, standing: row.standing, created: row.created, expires: row.expires }
+}
+
+/// A new pair in the shape that S3 tools expect: 20 characters beginning with `HZ`, and 40 characters.
+fn generate() -> Result<(String, Zeroizing<String>), SealError> {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut random = Zeroizing::new([0u8; 48]);
+    getrandom::fill(random.as_mut()).map_err(SealError::Random)?;
+    let (public, secret) = random.split_at(18);
+    let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('A', char::from);
+    let id = "HZ".chars().chain(public.iter().map(letter)).collect();
+    Ok((id, Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(secret))))
+}

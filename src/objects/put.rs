@@ -1,0 +1,247 @@
+use super::body::Incoming;
+use super::{CommitError, Objects, PutError, Verified};
+use crate::audit::{OutcomeResult, PendingEvent};
+use crate::blob::Stored;
+use crate::domain::{Attributes, BlobId, Checksums, ETag, Hold, RecordState, Retention, VersionId};
+use crate::engine::{Committed, Nullness, VersionKind};
+use crate::index::{Found, NewContent as IndexContent, NewVersion, UploadedPart};
+use crate::keys::WrappedDek;
+use crate::policy::{Admitted, Circumstances, Write, WriteSubject};
+use crate::seal::{FreshPartKey, ManifestFacts, Sealer};
+
+/// How often a write is decided again because its key keeps changing.
+const DECISIONS_MAX: usize = 16;
+
+/// What a client wants of the key before it is written, tested inside the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WriteCondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// `If-None-Match: *`: there must be no such key.
+    Absent,
+    /// `If-Match`: the key's tag must be this one.
+    Match(ETag),
+}
+
+/// What is written besides the bytes.
+#[derive(Debug, Clone)]
+pub struct NewContent {
+    /// Headers, metadata and medical facts; the key is filled in from the admission.
+    pub attributes: Attributes,
+    /// The tag set.
+    pub tags: Vec<(String, String)>,
+    /// What the client wants of the key before.
+    pub condition: WriteCondition,
+}
+
+/// What was written.
+#[derive(Debug, Clone)]
+pub struct Put {
+    /// The version's id, where clients see one.
+    pub version: Option<VersionId>,
+    /// Its tag.
+    pub etag: ETag,
+    /// Its plaintext bytes.
+    pub size: u64,
+    /// Its checksum.
+    pub checksum: Option<Checksums>,
+    /// Its state.
+    pub state: RecordState,
+    /// When it was written.
+    pub modified: crate::domain::UtcTime,
+}
+
+/// Everything of a new version but the place, ready to be committed as often as it takes.
+pub(super) struct Prepared {
+    pub(super) attributes: Attributes,
+    pub(super) tags: Vec<(String, String)>,
+    pub(super) condition: WriteCondition,
+    pub(super) stored: Stored,
+    pub(super) dek: WrappedDek,
+    pub(super) size: u64,
+    pub(super) etag: ETag,
+    pub(super) parts: Vec<UploadedPart>,
+}
+
+impl Objects {
+    /// Stores a body as the new version that `admitted` names.
+    ///
+    /// # Errors
+    /// [`PutError`]; nothing is visible then, and stored bytes are condemned.
+    pub async fn put(
+        &self,
+        around: &Circumstances,
+        admitted: Admitted<Write>,
+        mut content: NewContent,
+        body: &mut dyn Incoming,
+    ) -> Result<Put, PutError> {
+        holds(content.condition, &admitted.subject().was)?;
+        admitted.subject().key.as_str().clone_into(&mut content.attributes.key);
+        content.attributes.facts.class.clone_from(&admitted.subject().intent.class);
+        let (key, dek) = self.keys.fresh(&admitted).await?;
+        let blob = BlobId::random(admitted.tenant(), self.clock.now().day());
+        let stored = self.store(blob, key.part(), body, Some(&mut content.attributes)).await;
+        let (stored, _verified) = match stored {
+            Ok(stored) => stored,
+            Err(error) => {
+                let (who, _, record) = admitted.spend();
+                self.note_failure(who.tenant(), record).await;
+                return Err(error);
+            }
+        };
+        let size = stored.plain_length();
+        let prepared = Prepared {
+            attributes: content.attributes,
+            tags: content.tags,
+            condition: content.condition,
+            stored,
+            dek,
+            size,
+            etag: ETag::random(1),
+            parts: Vec::new(),
+        };
+        self.commit(around, admitted, prepared).await
+    }
+
+    /// Seals a body into one frame of the store. With `attributes` the frame carries the version's manifest.
+    pub(super) async fn store(
+        &self,
+        blob: BlobId,
+        key: FreshPartKey,
+        body: &mut dyn Incoming,
+        attributes: Option<&mut Attributes>,
+    ) -> Result<(Stored, Verified), PutError> {
+        let mut writer = self.blobs.writer(blob);
+        let mut sealer = Sealer::new(key, self.aead)?;
+        let mut plain_length = 0;
+        while let Some(piece) = body.next().await {
+            let piece = piece?;
+            plain_length += piece.len() as u64;
+            sealer.push(&piece)?;
+            while let Some(segment) = sealer.take() {
+                writer.write(segment).await?;
+            }
+        }
+        let verified = body.verify()?;
+        let facts = attributes.map(|attributes| {
+            attributes.checksum = Some(verified.checksum.clone());
+            ManifestFacts { attributes, parts: Vec::new(), plain_length }
+        });
+        let (rest, end) = sealer.finish(facts.as_ref())?;
+        for segment in rest {
+            writer.write(segment).await?;
+        }
+        Ok((writer.finish(end).await?, verified))
+    }
+
+    /// Makes a prepared version visible by compare-and-set, deciding again while the key changes.
+    pub(super) async fn commit(&self, around: &Circumstances, mut admitted: Admitted<Write>, prepared: Prepared) -> Result<Put, PutError> {
+        let blob = prepared.stored.location().blob;
+        let now = self.clock.now();
+        for _decision in 0..DECISIONS_MAX {
+            if let Err(error) = holds(prepared.condition, &admitted.subject().was) {
+                return Err(self.give_up(blob, error.into()).await);
+            }
+            // The bytes are durable and nobody can see them. A crash here leaves an orphan for
+            // `upkeep::orphans`, never a version without bytes.
+            let subject = admitted.subject();
+            let new = new_version(&prepared, subject, admitted.who().id(), now);
+            let null = new.null;
+            let committed = self
+                .index
+                .of(admitted.tenant())
+                .put(&subject.was, new, subject.upload.as_ref(), admitted.record().events())
+                .await?;
+            let gone = match committed {
+                Committed::Done { .. } => {
+                    return Ok(Put {
+                        version: (null == Nullness::Numbered).then_some(subject.version),
+                        etag: prepared.etag,
+                        size: prepared.size,
+                        checksum: prepared.attributes.checksum,
+                        state: subject.intent.state,
+                        modified: now,
+                    });
+                }
+                Committed::EntryChanged => {
+                    match self.gate.write_again(around, admitted).await {
+                        Ok(again) => admitted = again,
+                        Err(refused) => return Err(self.give_up(blob, refused.into()).await),
+                    }
+                    continue;
+                }
+                Committed::BucketGone => CommitError::BucketGone,
+                Committed::UploadChanged => CommitError::UploadGone,
+                Committed::Condemned => CommitError::Collected,
+            };
+            return Err(self.give_up(blob, gone.into()).await);
+        }
+        Err(self.give_up(blob, CommitError::Contended.into()).await)
+    }
+
+    /// Condemns the blob of a version that will certainly not come to be. Never called after an unclear commit.
+    pub(super) async fn give_up(&self, blob: BlobId, error: PutError) -> PutError {
+        if let Err(failed) = self.index.engine().condemn(vec![blob], self.clock.now()).await {
+            tracing::info!(error = %failed, "a blob without a version is left to the collector");
+        }
+        error
+    }
+
+    /// Puts on record that an admitted change did not happen.
+    pub(super) async fn note_failure(&self, tenant: crate::domain::TenantId, record: PendingEvent) {
+        let event = record.event().clone();
+        if let Err(error) = self.journal.append_rows(record.into_events()).await {
+            tracing::warn!(%error, "an attempted write could not be recorded");
+        }
+        self.outcomes.note(&self.journal, tenant, &event, OutcomeResult::Failed, 0);
+    }
+}
+
+fn new_version(prepared: &Prepared, subject: &WriteSubject, enterer: crate::domain::PrincipalId, now: crate::domain::UtcTime) -> NewVersion {
+    let null = match subject.bucket.versioning {
+        crate::domain::Versioning::On => Nullness::Numbered,
+        crate::domain::Versioning::Off | crate::domain::Versioning::Suspended => Nullness::Null,
+    };
+    NewVersion {
+        id: subject.version,
+        null,
+        created: now,
+        etag: prepared.etag,
+        state: subject.intent.state,
+        retention: retention(subject, now),
+        enterer,
+        parent: subject.was.version.as_ref().map(|parent| parent.row.id),
+        attributes: prepared.attributes.clone(),
+        tags: prepared.tags.clone(),
+        content: IndexContent::Body {
+            stored: prepared.stored.clone(),
+            dek: (prepared.dek.kek_version, prepared.dek.wrapped.clone()),
+            size: prepared.size,
+            parts: prepared.parts.clone(),
+        },
+    }
+}
+
+/// A finalised version stays without end until a term is worked out for it: never too short (PR-09).
+fn retention(subject: &WriteSubject, now: crate::domain::UtcTime) -> Option<Retention> {
+    let class = subject.intent.class.as_ref().filter(|_| subject.intent.state.is_final())?;
+    Some(Retention {
+        rule: class.as_str().to_owned(),
+        start_event: "created".to_owned(),
+        started: Some(now),
+        until: None,
+        hold: Hold::None,
+    })
+}
+
+/// Tests what the client wants of the key; the compare-and-set of the commit makes the answer hold.
+pub(super) fn holds(condition: WriteCondition, was: &Found) -> Result<(), CommitError> {
+    let current = was.version.as_ref().filter(|version| version.row.kind == VersionKind::Content);
+    match (condition, current) {
+        (WriteCondition::None, _) | (WriteCondition::Absent, None) => Ok(()),
+        (WriteCondition::Match(_), None) => Err(CommitError::NothingToMatch),
+        (WriteCondition::Match(wanted), Some(version)) if version.row.etag == wanted => Ok(()),
+        (WriteCondition::Absent | WriteCondition::Match(_), Some(_)) => Err(CommitError::Precondition),
+    }
+}
