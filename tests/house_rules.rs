@@ -20,7 +20,7 @@ use std::path::Path;
 /// Layers, innermost first. A module may use modules of lower layers, and itself; same layer means strangers.
 const LAYERS: &[&[&str]] = &[
     &["domain", "meters"],
-    &["seal", "digest"],
+    &["seal", "digest", "client"],
     &["blob", "root", "engine"],
     &["leases"],
     &["index", "audit"],
