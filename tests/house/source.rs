@@ -22,14 +22,14 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Reads every file of Rust under `root`, test files of modules (`tests.rs`) left out.
+    /// Reads every file of Rust under `root`, files of tests left out.
     pub(crate) fn all_under(root: &Path) -> Vec<Self> {
         let mut sources: Vec<Self> = walkdir::WalkDir::new(root)
             .into_iter()
             .map(Result::unwrap)
             .map(walkdir::DirEntry::into_path)
             .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-            .filter(|path| path.file_name().is_some_and(|name| name != "tests.rs"))
+            .filter(|path| !is_test_file(path))
             .map(|path| Self::read(root, path))
             .collect();
         sources.sort_by(|a, b| a.path.cmp(&b.path));
@@ -47,4 +47,9 @@ impl Source {
         let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self { path, home, is_top, name, lines, test_lines, syntax }
     }
+}
+
+/// Unit tests too long to stand in their file lie beside it, as `tests.rs` or `…_tests.rs`.
+fn is_test_file(path: &Path) -> bool {
+    path.file_stem().is_some_and(|name| name == "tests" || name.to_string_lossy().ends_with("_tests"))
 }
