@@ -6,5 +6,6 @@
 
 pub mod domain;
 pub mod engine;
+pub mod leases;
 pub mod root;
 pub mod seal;
