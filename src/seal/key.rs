@@ -12,6 +12,8 @@ pub(super) const AEAD_OF_SHORT_THINGS: Aead = Aead::AesGcm;
 /// label of each, and a label is never used for a second thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUse {
+    /// Wraps a root that rests in a file; the master key is made of a passphrase.
+    WrapRoot,
     /// Wraps tenant keys.
     WrapKek,
     /// Wraps data keys of versions.
@@ -50,6 +52,7 @@ impl KeyUse {
     // the parameters, each of one fixed length.
     const fn label(&self) -> &'static str {
         match self {
+            Self::WrapRoot => "wrap-root",
             Self::WrapKek => "wrap-kek",
             Self::WrapDek => "wrap-dek",
             Self::WrapSecret => "wrap-secret",
@@ -212,6 +215,7 @@ mod tests {
         let (tenant, bucket) = (TenantId::from_bytes([1; 16]), BucketId::from_bytes([1; 16]));
         let name = |bucket, directory| KeyUse::SealName { bucket, directory };
         let uses = [
+            KeyUse::WrapRoot,
             KeyUse::WrapKek,
             KeyUse::WrapDek,
             KeyUse::WrapSecret,
