@@ -1,7 +1,7 @@
 use super::aead::TAG_BYTES;
-use super::layout::{self, CHUNK_BYTES, FrameLengths, HEADER_BYTES, SEALED_CHUNK_BYTES, STREAM_HEADER_BYTES};
+use super::layout::{self, CHUNK_BYTES, Cut, FrameLengths, HEADER_BYTES, SEALED_CHUNK_BYTES, STREAM_HEADER_BYTES};
 use super::stream::StreamKey;
-use super::{Aead, Context, OpenError, OpenedDataKey, PlaceOfPart, PlainBuffer};
+use super::{Aead, Context, OpenError, OpenedDataKey, PlaceOfPart, PlainBuffer, PlainPool, Plaintext};
 use crate::domain::AttemptId;
 use std::fmt;
 use std::iter;
@@ -104,6 +104,21 @@ impl Opener {
             }
             Ok(())
         })
+    }
+
+    /// Opens `chunks`, read for `cut`, into a buffer of `pool`, and gives exactly the wanted bytes.
+    ///
+    /// # Errors
+    /// As [`Opener::open`], and [`OpenError::Length`] when the store gave less or more than was to be read.
+    pub fn open_cut(&self, cut: &Cut, chunks: SealedChunks<'_>, pool: &PlainPool) -> Result<Plaintext, OpenError> {
+        let bytes = chunks.len() as u64;
+        if cut.sealed.start.checked_add(bytes) != Some(cut.sealed.end) {
+            return Err(OpenError::Length { bytes });
+        }
+        let mut buffer = pool.take();
+        self.open(cut.first_chunk, chunks, &mut buffer)?;
+        buffer.keep(cut.skip, cut.take)?;
+        Ok(buffer.into_plaintext())
     }
 
     /// Plaintext bytes of the body.
