@@ -33,7 +33,7 @@ impl Incoming for CopiedBody {
     }
 
     fn verify(&mut self) -> Result<Verified, BodyFault> {
-        let (checksum, crc64nvme) = self.digests.finish();
-        Ok(Verified { checksum, crc64nvme })
+        let finished = self.digests.finish();
+        Ok(Verified { checksum: finished.checksum, crc64nvme: finished.crc64nvme })
     }
 }

@@ -4,7 +4,7 @@ use crate::domain::{Attributes, BlobId, ChecksumAlgorithm, ChecksumType, Checksu
 use crate::engine::{Changed, Committed};
 use crate::index::{IndexError, NewUpload, NewUploadPart, Upload, UploadedPart};
 use crate::policy::{AbortUpload, AddPart, Admitted, Circumstances, ViewUpload, Write};
-use crate::seal::{ManifestFacts, ManifestPart, seal_manifest};
+use crate::seal::{ManifestFacts, ManifestPart, Sealer};
 
 /// A part that was stored.
 #[derive(Debug, Clone)]
@@ -153,7 +153,7 @@ impl Objects {
         let tags = upload.tags().to_vec();
         let (key, dek) = self.keys.complete(&admitted).await?;
         let manifest = ManifestFacts { attributes: &attributes, parts: manifest_parts(&parts), plain_length: size };
-        let (segments, end) = seal_manifest(key.part(), &manifest, self.aead)?;
+        let (segments, end) = Sealer::manifest_only(key.part(), self.aead, &manifest)?;
         let mut writer = self.blobs.writer(BlobId::random(admitted.tenant(), self.clock.now().day()));
         for segment in segments {
             writer.write(segment).await?;
@@ -195,6 +195,6 @@ impl Objects {
 fn manifest_parts(parts: &[UploadedPart]) -> Vec<ManifestPart> {
     let numbered = (1..).zip(parts);
     numbered
-        .map(|(number, part)| ManifestPart { number, attempt: part.attempt(), length: part.length(), stream_length: part.stream_length() })
+        .map(|(number, part)| ManifestPart { number, attempt: part.attempt(), plain_length: part.length(), stream_length: part.stream_length() })
         .collect()
 }
