@@ -11,7 +11,7 @@ use hozon::domain::{
 use hozon::seal::layout::FrameLengths;
 use hozon::seal::{
     Aead, Context, FreshDataKey, KeyUse, Manifest, ManifestFacts, ManifestPart, MasterKey, OpenError, OpenedDataKey, Opener, PlaceOfPart,
-    PlaceOfVersion, PlainPool, Plaintext, SealError, SealedChunks, Sealer, TokenKind, TokenSecret, seal_manifest,
+    PlaceOfVersion, PlainPool, Plaintext, SealError, SealedChunks, Sealer, TokenKind, TokenSecret,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -111,17 +111,17 @@ impl Asked {
     fn key(&self) -> Result<OpenedDataKey, OpenError> {
         let PlaceOfPart { tenant, bucket, version, .. } = self.place;
         let wrap = MasterKey::from_bytes(Zeroizing::new(self.kek)).derive(KeyUse::WrapDek);
-        let unwrapped = wrap.open(&Context::dek(tenant, bucket, version), &self.wrapped)?;
-        OpenedDataKey::adopt(PlaceOfVersion { tenant, bucket, version }, unwrapped)
+        let unwrapped = wrap.open_key(&Context::dek(tenant, bucket, version), &self.wrapped)?;
+        Ok(OpenedDataKey::adopt(PlaceOfVersion { tenant, bucket, version }, unwrapped))
     }
 
     fn body(&self, aead: Aead) -> Result<Vec<u8>, OpenError> {
         if self.lengths.stream == 0 {
             return Ok(Vec::new());
         }
-        let opener = Opener::new(&self.key()?, self.place.attempt, self.piece(self.lengths.start()), self.lengths.stream, aead)?;
+        let opener = Opener::new(&self.key()?, self.place.attempt, &self.piece(self.lengths.start()), self.lengths.stream, aead)?;
         let cut = self.lengths.cut(ByteRange::whole(opener.plain_length())).unwrap();
-        let plain = opener.open_cut(&cut, self.piece(cut.sealed.clone()), &PlainPool::new(0, 0))?;
+        let plain = opener.open_cut(&cut, &self.piece(cut.sealed.clone()), &PlainPool::new(0, 0))?;
         Ok(plain.show(<[u8]>::to_vec))
     }
 
@@ -131,7 +131,7 @@ impl Asked {
             return Ok(None);
         }
         let tail = self.piece(self.lengths.tail().start..u64::try_from(self.frame.len()).unwrap());
-        Manifest::open(&self.key()?, self.place.attempt, tail, self.lengths, aead).map(Some)
+        Manifest::open(&self.key()?, self.place.attempt, &tail, self.lengths, aead).map(Some)
     }
 }
 
@@ -179,7 +179,7 @@ fn the_frames_of_a_version_are_those_that_its_manifest_names() {
         let manifest = frames[0].manifest(Aead::AesGcm).unwrap().unwrap();
         let part = |part: &ManifestPart| {
             let frame = frames.iter().find(|frame| frame.place.attempt == part.attempt).unwrap();
-            assert_eq!((frame.lengths.stream, frame.lengths.plain()), (part.stream_length, part.length));
+            assert_eq!((frame.lengths.stream, frame.lengths.plain()), (part.stream_length, part.plain_length));
             frame.body(Aead::AwsLc).unwrap()
         };
         let body: Vec<u8> = manifest.parts().iter().flat_map(part).collect();
@@ -191,10 +191,11 @@ fn the_frames_of_a_version_are_those_that_its_manifest_names() {
 #[test]
 fn each_use_of_a_master_key_has_the_frozen_key() {
     let document = document("keys-v1.json");
-    assert_eq!(list(&document["uses"]).len(), 13);
+    assert_eq!(list(&document["uses"]).len(), 14);
     for vector in list(&document["uses"]) {
         let parameter = |index: usize| &vector["parameters"][index];
         let purpose = match text(vector, "label") {
+            "wrap-root" => KeyUse::WrapRoot,
             "wrap-kek" => KeyUse::WrapKek,
             "wrap-dek" => KeyUse::WrapDek,
             "wrap-secret" => KeyUse::WrapSecret,
@@ -253,7 +254,7 @@ fn context(kind: &str, fields: &Value) -> Context {
         "tags" => Context::tags(tenant(), bucket(), version(), revision(3)),
         "upload" => Context::upload(tenant(), bucket(), upload()),
         "upload-tags" => Context::upload_tags(tenant(), bucket(), upload()),
-        "part-checksums" => Context::part_checksums(tenant(), bucket(), upload(), AttemptId::from_bytes(id(3))),
+        "part-checksums" => Context::part_checksums(part()),
         "event-key" => Context::event_key(tenant(), EventKeyId::from_bytes(id(1))),
         "event" => Context::event(tenant(), EventId::from_bytes(id(1))),
         "cursor" => Context::cursor(tenant(), bucket()),
@@ -312,13 +313,13 @@ fn the_stand_alone_decryptor_opens_a_version_just_sealed() {
         let mut sealer = Sealer::new(key.part(), Aead::AwsLc).unwrap();
         sealer.push(&Plaintext::from_client(Bytes::from(plain.clone()))).unwrap();
         let (segments, end) = sealer.finish(None).unwrap();
-        parts.push(ManifestPart { number, attempt: end.attempt(), length: end.plain_length(), stream_length: end.stream_length() });
+        parts.push(ManifestPart { number, attempt: end.attempt(), plain_length: end.plain_length(), stream_length: end.stream_length() });
         write(&format!("part-{number}"), &segments.into_iter().flat_map(hozon::seal::SealedSegment::into_bytes).collect::<Vec<_>>());
         body.extend(plain);
     }
     let attributes = Attributes { key: "山田/ct.dcm".into(), ..Attributes::default() };
     let facts = ManifestFacts { attributes: &attributes, parts, plain_length: u64::try_from(body.len()).unwrap() };
-    let (segments, _end) = seal_manifest(key.part(), &facts, Aead::AesGcm).unwrap();
+    let (segments, _end) = Sealer::manifest_only(key.part(), Aead::AesGcm, &facts).unwrap();
     write("completing", &segments.into_iter().flat_map(hozon::seal::SealedSegment::into_bytes).collect::<Vec<_>>());
     write("kek", kek.expose());
     write("dek", &wrapped);
