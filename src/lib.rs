@@ -6,4 +6,6 @@
 
 pub mod domain;
 pub mod engine;
+pub mod listener;
+pub mod meters;
 pub mod seal;
