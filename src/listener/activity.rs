@@ -1,4 +1,5 @@
 use crate::meters::ConnectionEnd;
+use http::Version;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -43,8 +44,8 @@ impl Activity {
         }
     }
 
-    pub(super) fn request_begins(self: &Arc<Self>, multiplexed: bool) -> RequestRuns {
-        self.multiplexed.store(multiplexed, Ordering::Release);
+    pub(super) fn request_begins(self: &Arc<Self>, version: Version) -> RequestRuns {
+        self.multiplexed.store(version == Version::HTTP_2, Ordering::Release);
         self.requests.fetch_add(1, Ordering::AcqRel);
         self.header_since.store(0, Ordering::Release);
         RequestRuns(Arc::clone(self))

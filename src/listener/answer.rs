@@ -33,7 +33,7 @@ pub(super) struct Account {
     pub(super) status: u16,
     pub(super) began: Instant,
     pub(super) meters: Arc<Meters>,
-    pub(super) held: Held,
+    pub(super) _held: Held,
     pub(super) sent: u64,
     /// Bytes that the answer will have, where that is known.
     pub(super) expected: Option<u64>,

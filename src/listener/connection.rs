@@ -169,9 +169,12 @@ async fn begins_tls(tcp: &TcpStream) -> bool {
 
 /// Tells someone who speaks HTTP in clear what to do instead.
 async fn explain_tls(mut tcp: TcpStream) {
-    const ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 40\r\n\r\nThis port speaks HTTPS: use https:// URLs";
+    const TEXT: &str = "This port speaks HTTPS: use https:// URLs";
+    let length = TEXT.len();
+    let answer =
+        format!("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{TEXT}");
     let explain = async {
-        tcp.write_all(ANSWER).await?;
+        tcp.write_all(answer.as_bytes()).await?;
         tcp.shutdown().await
     };
     let _explained_or_gone = timeout(Duration::from_secs(1), explain).await;

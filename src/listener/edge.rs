@@ -72,7 +72,7 @@ where
         let began = Instant::now();
         let id = EventId::random();
         let version = request.version();
-        let runs = self.activity.request_begins(version == Version::HTTP_2);
+        let runs = self.activity.request_begins(version);
         let counted = self.shared.meters.request_begun();
         let mut reply = self.reply(request, id).await;
         let held = Held { _runs: runs, _counted: counted, _turn: reply.turn };
@@ -90,7 +90,7 @@ where
         let status = reply.response.status().as_u16();
         let meters = Arc::clone(&self.shared.meters);
         let observed = reply.observed;
-        let account = Account { request: id, observed, status, began, meters, held, sent: 0, expected: None, has_ended: false };
+        let account = Account { request: id, observed, status, began, meters, _held: held, sent: 0, expected: None, has_ended: false };
         Ok(reply.response.map(|source| AnswerBody::new(source, account)))
     }
 
