@@ -18,6 +18,7 @@ mod principal;
 mod purpose;
 mod range;
 mod record;
+mod retention;
 mod time;
 
 pub use attributes::{Attributes, ContentHeaders, InvalidMetadata};
@@ -34,4 +35,5 @@ pub use principal::{Grant, PrincipalKind, Profile, Right, Standing};
 pub use purpose::Purpose;
 pub use range::{ByteRange, RangeRequest, Unsatisfiable};
 pub use record::{InvalidRecordClass, RecordClass, RecordFacts, RecordState};
+pub use retention::{Deletable, Hold, Retention, Undeletable};
 pub use time::{Clock, Day, ManualClock, SystemClock, UtcTime};

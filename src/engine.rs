@@ -13,9 +13,8 @@ use async_trait::async_trait;
 use std::time::Duration;
 
 pub use rows::{
-    AccessKeyRow, BucketRow, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, Hold, JournalRow, KekRow, Nullness, PartRow,
-    PrincipalRow, ProviderLogRow, Retention, RowMac, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind,
-    VersionRow,
+    AccessKeyRow, BucketRow, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, JournalRow, KekRow, Nullness, PartRow, PrincipalRow,
+    ProviderLogRow, RowMac, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind, VersionRow,
 };
 
 /// The database could not do what was asked. Nothing of the transaction has taken effect,
@@ -109,8 +108,10 @@ pub struct VersionChange {
     pub directories: Vec<DirectoryRow>,
     /// The new version, if there is one.
     pub version: Option<(VersionRow, Option<DekRow>, Vec<PartRow>)>,
-    /// Versions of the same entry that go in the same transaction; their blobs become condemned.
-    pub remove: Vec<VersionId>,
+    /// Versions of the same entry that go in the same transaction, with the revisions that they must have: what
+    /// was looked at when their removal was allowed. Another revision is [`Committed::EntryChanged`]. Their blobs
+    /// become condemned.
+    pub remove: Vec<(VersionId, u64)>,
     /// The open upload that this completes: it must have this revision, and goes. Blobs of its parts that
     /// the new version does not use become condemned.
     pub upload: Option<(UploadId, u64)>,

@@ -7,20 +7,37 @@
 
 mod aead;
 mod context;
+mod data_key;
 mod error;
+mod frame;
 mod framing;
 mod kdf;
 mod key;
 pub mod layout;
+mod manifest;
 mod name;
+mod opener;
+mod outgoing;
 mod place;
+mod plaintext;
+mod sealer;
+mod segment;
+mod shelf;
 mod stream;
 mod token;
+#[cfg(test)]
+mod wycheproof;
 
 pub use aead::{Aead, SelfTestFailed};
 pub use context::Context;
+pub use data_key::{FreshDataKey, FreshPartKey, OpenedDataKey};
 pub use error::{OpenError, SealError};
 pub use key::{KeyUse, MasterKey, UseKey};
+pub use manifest::{Manifest, ManifestFacts, ManifestPart};
 pub use name::NameKey;
+pub use opener::{Opener, SealedChunks};
 pub use place::{PlaceOfPart, PlaceOfVersion};
+pub use plaintext::{PlainBuffer, PlainPool, Plaintext};
+pub use sealer::{Sealer, seal_manifest};
+pub use segment::{SealedEnd, SealedSegment};
 pub use token::{TokenKind, TokenSecret};

@@ -179,8 +179,8 @@ impl Journal {
         let keys = self.leases.audit(row.tenant).await?;
         let audit = keys.version(wrapped.kek_version).ok_or(gone)?;
         let damaged = |source| JournalError::Damaged { event: row.event, source };
-        let bytes = audit.wrap_event_key.open(&Context::event_key(row.tenant, row.event_key), &wrapped.wrapped).map_err(damaged)?;
-        let key = MasterKey::try_from(bytes).map_err(damaged)?;
+        let context = Context::event_key(row.tenant, row.event_key);
+        let key = MasterKey::unwrap(&audit.wrap_event_key, &context, &wrapped.wrapped).map_err(damaged)?;
         let key = Arc::new(key.derive(KeyUse::SealEvent));
         self.reading.insert(row.event_key, Arc::clone(&key));
         Ok(key)
@@ -200,7 +200,7 @@ impl Journal {
         let id = EventKeyId::random();
         let master = MasterKey::generate()?;
         let active = audit.active();
-        let wrapped = active.wrap_event_key.seal(&Context::event_key(tenant, id), master.expose())?;
+        let wrapped = master.wrap(&active.wrap_event_key, &Context::event_key(tenant, id))?;
         let row = EventKeyRow { id, tenant, node: self.node, created: now, kek_version: active.version, wrapped };
         self.engine.append(Events { rows: Vec::new(), keys: vec![row] }).await?;
         let key = Arc::new(EventKey { id, use_key: master.derive(KeyUse::SealEvent), until: now.plus(limits::EVENT_KEY_LIFE) });

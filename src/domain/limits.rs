@@ -30,6 +30,14 @@ pub const SEGMENT_CHUNKS: usize = 16;
 pub const SMALL_BODY_BYTES_MAX: u64 = 1 << 20;
 /// Opened names that the listing cache holds over all directories.
 pub const LISTING_CACHE_ENTRIES_MAX: usize = 2_000_000;
+/// Neighbours that an opened directory keeps together: what one changed name costs to bring in.
+pub const LISTING_LEAF_ENTRIES_MAX: usize = 512;
+/// Rows with which the refresh of a listing begins: a point query on most days.
+pub const LISTING_REFRESH_ROWS: usize = 64;
+/// Rows of a directory that are read and opened at a time.
+pub const LISTING_LOAD_ROWS: usize = 8_192;
+/// Sealed rows that are opened right where they are read; more go to a thread that may block.
+pub const OPENED_INLINE_MAX: usize = 256;
 /// Verified manifests and bucket rows kept.
 pub const SMALL_CACHE_ENTRIES_MAX: u64 = 10_000;
 /// Commands that may wait for the index's writer.
@@ -88,3 +96,5 @@ pub const CONNECTION_BUFFER_BYTES: usize = 128 * 1_024;
 pub const STREAM_WINDOW_BYTES: u32 = 512 * 1_024;
 /// Bytes in flight towards us on one HTTP/2 connection.
 pub const CONNECTION_WINDOW_BYTES: u32 = 2 * 1_024 * 1_024;
+/// Frames up to this many bytes are read and opened in one piece.
+pub const SMALL_FRAME_BYTES_MAX: u64 = 256 << 10;

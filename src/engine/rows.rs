@@ -1,6 +1,7 @@
 use crate::domain::{
     AttemptId, BucketId, BucketMode, BucketName, ChecksumAlgorithm, ChecksumType, ETag, EntryId, EventId, EventKeyId, KekPurpose, KekState,
-    Location, NodeId, PrincipalId, PrincipalKind, RecordClass, RecordState, Standing, TenantId, UploadId, UtcTime, VersionId, Versioning,
+    Location, NodeId, PrincipalId, PrincipalKind, RecordClass, RecordState, Retention, Standing, TenantId, UploadId, UtcTime, VersionId,
+    Versioning,
 };
 
 /// A keyed equality token: HMAC-SHA-256 under the tenant's token secret. Equal values have equal tokens.
@@ -216,31 +217,6 @@ pub enum VersionKind {
     DeleteMarker = 2,
 }
 
-/// How long a version must stay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retention {
-    /// The rule's id, from `config/record-classes.toml`.
-    pub rule: String,
-    /// The event that starts the term, such as `created` or `completed`.
-    pub start_event: String,
-    /// When that was, once it has happened.
-    pub started: Option<UtcTime>,
-    /// Until when, once it is known; without it, without end.
-    pub until: Option<UtcTime>,
-    /// Whether a legal hold lies on it.
-    pub hold: Hold,
-}
-
-/// Whether someone holds a version beyond its term.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Hold {
-    /// No.
-    None = 0,
-    /// Yes: it stays until the hold is lifted.
-    Held = 1,
-}
-
 /// One immutable content of a key, or a delete marker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionRow {
@@ -338,8 +314,8 @@ pub struct PartRow {
     pub stream_length: u64,
     /// CRC64NVME over the frame as stored.
     pub stored_crc: u64,
-    /// The part's own checksum in base64, where it has one.
-    pub checksum: Option<Vec<u8>>,
+    /// Sealed: what the uploaded part had as `sealed_checksums`.
+    pub sealed_checksums: Vec<u8>,
     /// The index key version that made the MAC.
     pub kek_version: u32,
     /// Over all of the above.

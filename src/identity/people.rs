@@ -282,7 +282,7 @@ fn access_key(row: AccessKeyRow) -> AccessKey {
 fn generate() -> Result<(String, Zeroizing<String>), SealError> {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut random = Zeroizing::new([0u8; 48]);
-    getrandom::fill(random.as_mut()).map_err(|_| SealError::Random)?;
+    getrandom::fill(random.as_mut()).map_err(SealError::Random)?;
     let (public, secret) = random.split_at(18);
     let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('A', char::from);
     let id = "HZ".chars().chain(public.iter().map(letter)).collect();

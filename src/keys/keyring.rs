@@ -4,6 +4,7 @@ use crate::leases::{DataKey, LeaseError, Leases};
 use crate::policy::{AddPart, Admitted, Read, Write};
 use crate::seal::{Context, FreshDataKey, OpenError, OpenedDataKey, PlaceOfVersion, SealError};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// A data key as it rests: which tenant key wraps it, and the wrapped bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl Keyring {
         let keys = self.leases.data(access.tenant()).await?;
         let active = keys.active();
         let context = Context::dek(place.tenant, place.bucket, place.version);
-        let (key, wrapped) = FreshDataKey::generate(place, |bytes| active.wrap_dek.seal(&context, bytes))?;
+        let (key, wrapped) = FreshDataKey::generate(place, |bytes| active.wrap_dek.seal(&context, bytes).map_err(KeyError::Make))?;
         Ok((key, WrappedDek { kek_version: active.version, wrapped }))
     }
 
@@ -109,7 +110,7 @@ impl Keyring {
         let place = PlaceOfVersion { tenant: access.tenant(), bucket: subject.bucket.id, version: *version };
         let keys = self.leases.data(access.tenant()).await?;
         let bytes = unwrap(keys.version(*kek_version), &place, *kek_version, wrapped)?;
-        OpenedDataKey::adopt(place, bytes).map_err(KeyError::Unwrap)
+        Ok(OpenedDataKey::adopt(place, bytes))
     }
 
     async fn readopt(
@@ -122,7 +123,7 @@ impl Keyring {
         let place = PlaceOfVersion { tenant, bucket, version };
         let keys = self.leases.data(tenant).await?;
         let bytes = unwrap(keys.version(kek_version), &place, kek_version, wrapped)?;
-        FreshDataKey::readopt(place, bytes).map_err(KeyError::Unwrap)
+        Ok(FreshDataKey::readopt(place, bytes))
     }
 }
 
@@ -131,7 +132,7 @@ fn unwrap(
     place: &PlaceOfVersion,
     kek_version: u32,
     wrapped: &[u8],
-) -> Result<zeroize::Zeroizing<Vec<u8>>, KeyError> {
+) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     let key = key.ok_or(KeyError::KekGone { kek_version })?;
-    key.wrap_dek.open(&Context::dek(place.tenant, place.bucket, place.version), wrapped).map_err(KeyError::Unwrap)
+    key.wrap_dek.open_key(&Context::dek(place.tenant, place.bucket, place.version), wrapped).map_err(KeyError::Unwrap)
 }

@@ -63,7 +63,7 @@ impl Objects {
             content: NewContent::Marker,
         };
         let index = self.index.of(admitted.tenant());
-        let committed = index.put(&subject.bucket, &subject.key, &subject.was, marker, None, admitted.record().events()).await?;
+        let committed = index.put(&subject.was, marker, None, admitted.record().events()).await?;
         Ok((Deleted::Marker { version: (null == Nullness::Numbered).then_some(subject.marker) }, committed))
     }
 
@@ -76,7 +76,7 @@ impl Objects {
         };
         let deletable = deletable(version, self.clock.now())?;
         let index = self.index.of(admitted.tenant());
-        let committed = index.remove(&subject.bucket, &subject.key, &subject.was, deletable, events).await?;
+        let committed = index.remove(&subject.was, deletable, events).await?;
         let id = (version.row.null == Nullness::Numbered).then_some(version.row.id);
         Ok((Deleted::Version { version: id, kind: version.row.kind }, committed))
     }

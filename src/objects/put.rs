@@ -2,8 +2,8 @@ use super::body::Incoming;
 use super::{CommitError, Objects, PutError, Verified};
 use crate::audit::{OutcomeResult, PendingEvent};
 use crate::blob::Stored;
-use crate::domain::{Attributes, BlobId, Checksums, ETag, RecordState, VersionId};
-use crate::engine::{Committed, Nullness, Retention, VersionKind};
+use crate::domain::{Attributes, BlobId, Checksums, ETag, Hold, RecordState, Retention, VersionId};
+use crate::engine::{Committed, Nullness, VersionKind};
 use crate::index::{Found, NewContent as IndexContent, NewVersion, UploadedPart};
 use crate::keys::WrappedDek;
 use crate::policy::{Admitted, Circumstances, Write, WriteSubject};
@@ -128,7 +128,7 @@ impl Objects {
             attributes.checksum = Some(verified.checksum.clone());
             ManifestFacts { attributes, parts: Vec::new(), plain_length }
         });
-        let (rest, end) = sealer.finish(facts)?;
+        let (rest, end) = sealer.finish(facts.as_ref())?;
         for segment in rest {
             writer.write(segment).await?;
         }
@@ -151,7 +151,7 @@ impl Objects {
             let committed = self
                 .index
                 .of(admitted.tenant())
-                .put(&subject.bucket, &subject.key, &subject.was, new, subject.upload.as_ref(), admitted.record().events())
+                .put(&subject.was, new, subject.upload.as_ref(), admitted.record().events())
                 .await?;
             let gone = match committed {
                 Committed::Done { .. } => {
@@ -181,7 +181,7 @@ impl Objects {
     }
 
     /// Condemns the blob of a version that will certainly not come to be. Never called after an unclear commit.
-    async fn give_up(&self, blob: BlobId, error: PutError) -> PutError {
+    pub(super) async fn give_up(&self, blob: BlobId, error: PutError) -> PutError {
         if let Err(failed) = self.index.engine().condemn(vec![blob], self.clock.now()).await {
             tracing::info!(error = %failed, "a blob without a version is left to the collector");
         }
@@ -231,7 +231,7 @@ fn retention(subject: &WriteSubject, now: crate::domain::UtcTime) -> Option<Rete
         start_event: "created".to_owned(),
         started: Some(now),
         until: None,
-        hold: crate::engine::Hold::None,
+        hold: Hold::None,
     })
 }
 

@@ -1,5 +1,5 @@
 use super::{PlaceOfPart, framing};
-use crate::domain::{AttemptId, BucketId, EventId, EventKeyId, KekPurpose, PrincipalId, TenantId, UploadId, VersionId};
+use crate::domain::{BucketId, EventId, EventKeyId, KekPurpose, PrincipalId, TenantId, UploadId, VersionId};
 use std::fmt;
 
 /// What a ciphertext is bound to: the kind of thing it is and the place it belongs to.
@@ -79,10 +79,11 @@ impl Context {
         Self::new("upload-tags", &[tenant.as_bytes(), bucket.as_bytes(), upload.as_bytes()])
     }
 
-    /// The sealed checksums of one stored part of an open upload.
+    /// The sealed checksums of one stored part, of an open upload or of the version that it has become: the place is
+    /// the same for both, so that completing an upload seals nothing again.
     #[must_use]
-    pub fn part_checksums(tenant: TenantId, bucket: BucketId, upload: UploadId, attempt: AttemptId) -> Self {
-        Self::new("part-checksums", &[tenant.as_bytes(), bucket.as_bytes(), upload.as_bytes(), attempt.as_bytes()])
+    pub fn part_checksums(place: PlaceOfPart) -> Self {
+        Self::of_part("part-checksums", place)
     }
 
     /// A wrapped event key.

@@ -9,7 +9,7 @@ pub(super) fn expand<const N: usize>(key: &[u8], info: &[&[u8]]) -> Zeroizing<[u
     let key = hmac::Key::new(hmac::HMAC_SHA512, key);
     let mut out = Zeroizing::new([0; N]);
     let mut previous: Option<hmac::Tag> = None;
-    for (block, counter) in out.chunks_mut(64).zip(1u8..) {
+    for (block, counter) in out.chunks_mut(64).zip(1u8..=255) {
         let mut context = hmac::Context::with_key(&key);
         if let Some(tag) = &previous {
             context.update(tag.as_ref());

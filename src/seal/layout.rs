@@ -5,6 +5,7 @@
 
 use super::OpenError;
 use crate::domain::{ByteRange, limits};
+use std::iter;
 use std::ops::Range;
 
 /// Bytes of the header that leads a frame.
@@ -116,7 +117,8 @@ impl FrameLengths {
 
     /// What to read for the bytes `range` of the body; nothing where they do not lie within it.
     ///
-    /// An empty range of any body reads its last chunk, so that an empty body is authenticated too.
+    /// Reading to the body's end, or nothing of it, includes its last chunk, also where that is empty:
+    /// only that chunk proves that the body ends there.
     #[must_use]
     pub fn cut(&self, range: ByteRange) -> Option<Cut> {
         let plain = plain_length(self.stream)?;
@@ -124,17 +126,121 @@ impl FrameLengths {
             return None;
         }
         let chunk = CHUNK_BYTES as u64;
-        let last = plain / chunk;
-        let (first, end) = if range.is_empty() { (last, last + 1) } else { (range.start / chunk, range.end.div_ceil(chunk)) };
+        let beyond_last = plain / chunk + 1;
+        let (first, end) = match (range.is_empty(), range.end == plain) {
+            (true, _) => (beyond_last - 1, beyond_last),
+            (false, true) => (range.start / chunk, beyond_last),
+            (false, false) => (range.start / chunk, range.end.div_ceil(chunk)),
+        };
         let chunks = self.chunks();
-        let at = |index: u64| chunks.start.saturating_add(index.saturating_mul(SEALED_CHUNK_BYTES as u64)).min(chunks.end);
-        // The range may end where an empty last chunk begins; that chunk is then not read.
-        let sealed = at(first)..at(end);
-        Some(Cut {
-            first_chunk: first,
-            sealed,
-            skip: range.start.saturating_sub(first * chunk).min(plain - first * chunk),
-            take: range.len(),
+        let at = |index: u64| (chunks.start + index * SEALED_CHUNK_BYTES as u64).min(chunks.end);
+        let skip = if range.is_empty() { 0 } else { range.start - first * chunk };
+        Some(Cut { first_chunk: first, sealed: at(first)..at(end), skip, take: range.len() })
+    }
+}
+
+impl Cut {
+    /// The same in runs of at most `chunks` chunks, each to be read and opened in one go.
+    ///
+    /// A last chunk that is empty goes with the run before it.
+    pub fn runs(&self, chunks: u64) -> impl Iterator<Item = Self> + use<> {
+        let mut rest = Some(self.clone());
+        let chunks = chunks.max(1);
+        iter::from_fn(move || {
+            let cut = rest.take()?;
+            let at = cut.sealed.start.saturating_add(chunks.saturating_mul(SEALED_CHUNK_BYTES as u64));
+            if cut.sealed.end.saturating_sub(at) <= TAG_BYTES as u64 {
+                return Some(cut);
+            }
+            let take = (chunks.saturating_mul(CHUNK_BYTES as u64) - cut.skip).min(cut.take);
+            rest = Some(Self { first_chunk: cut.first_chunk + chunks, sealed: at..cut.sealed.end, skip: 0, take: cut.take - take });
+            Some(Self { sealed: cut.sealed.start..at, take, ..cut })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
+
+    fn lengths(plain: u64) -> FrameLengths {
+        FrameLengths::checked(stream_length(plain), 0).unwrap()
+    }
+
+    #[test]
+    fn the_last_chunk_is_always_shorter_than_the_others() {
+        assert_eq!(stream_length(0), 56 + 16);
+        assert_eq!(stream_length(16_383), 56 + 16_399);
+        assert_eq!(stream_length(16_384), 56 + 16_400 + 16);
+        assert_eq!(stream_length(16_385), 56 + 16_400 + 17);
+        assert_eq!(stream_length(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn lengths_that_no_stream_has_are_refused() {
+        for none in [0, 55, 56, 71, 56 + 16_400, 56 + 16_400 + 15, u64::MAX] {
+            assert_eq!(plain_length(none), None, "{none}");
+        }
+        for (stream, manifest) in [(0, 0), (71, 0), (0, 71), (72, 56), (u64::MAX, 72)] {
+            assert!(FrameLengths::checked(stream, manifest).is_err());
+        }
+        assert_eq!(lengths(0).frame(), 80 + 72 + 24);
+    }
+
+    fn body_and_range() -> impl Strategy<Value = (u64, ByteRange)> {
+        // Around chunk edges as often as anywhere else.
+        let edge = (0u64..6, -2i64..3).prop_map(|(chunks, off)| (chunks * CHUNK_BYTES as u64).saturating_add_signed(off));
+        let length = proptest::prop_oneof![edge.clone(), 0u64..100_000];
+        (length, edge.clone(), edge).prop_map(|(plain, a, b)| {
+            let (a, b) = (a.min(plain), b.min(plain));
+            (plain, ByteRange { start: a.min(b), end: a.max(b) })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_length_comes_back_from_its_stream(plain in 0u64..1 << 52) {
+            prop_assert_eq!(plain_length(stream_length(plain)), Some(plain));
+        }
+
+        #[test]
+        fn a_cut_covers_the_range_with_whole_chunks_and_no_more((plain, range) in body_and_range()) {
+            let frame = lengths(plain);
+            let cut = frame.cut(range).unwrap();
+            let chunks = frame.chunks();
+            prop_assert_eq!((cut.sealed.start - chunks.start) % SEALED_CHUNK_BYTES as u64, 0);
+            prop_assert_eq!(cut.first_chunk, (cut.sealed.start - chunks.start) / SEALED_CHUNK_BYTES as u64);
+            let to_an_edge = (cut.sealed.end - chunks.start).is_multiple_of(SEALED_CHUNK_BYTES as u64);
+            prop_assert!(to_an_edge || cut.sealed.end == chunks.end);
+            prop_assert!(cut.sealed.end <= chunks.end && !cut.sealed.is_empty());
+            prop_assert_eq!(cut.take, range.len());
+            if !range.is_empty() {
+                prop_assert_eq!(cut.first_chunk * CHUNK_BYTES as u64 + cut.skip, range.start);
+                prop_assert!(cut.skip < CHUNK_BYTES as u64);
+                prop_assert!((cut.sealed.end - cut.sealed.start) < range.len() + cut.skip + 2 * SEALED_CHUNK_BYTES as u64);
+            }
+        }
+
+        #[test]
+        fn runs_are_the_cut_in_pieces((plain, range) in body_and_range(), chunks in 1u64..5) {
+            let cut = lengths(plain).cut(range).unwrap();
+            let runs: Vec<_> = cut.runs(chunks).collect();
+            prop_assert_eq!(runs.iter().map(|run| run.take).sum::<u64>(), cut.take);
+            prop_assert_eq!(runs[0].skip, cut.skip);
+            let (mut at, mut chunk) = (cut.sealed.start, cut.first_chunk);
+            for run in &runs {
+                prop_assert_eq!((run.sealed.start, run.first_chunk), (at, chunk));
+                prop_assert!(run.sealed.end - run.sealed.start <= chunks * SEALED_CHUNK_BYTES as u64 + 16);
+                (at, chunk) = (run.sealed.end, chunk + chunks);
+            }
+            prop_assert_eq!(at, cut.sealed.end);
+        }
+    }
+
+    #[test]
+    fn a_range_beyond_the_body_has_no_cut() {
+        assert_eq!(lengths(10).cut(ByteRange { start: 0, end: 11 }), None);
+        assert_eq!(FrameLengths { stream: 0, manifest: 72 }.cut(ByteRange::whole(0)), None);
     }
 }

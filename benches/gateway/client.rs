@@ -1,0 +1,88 @@
+//! A client that costs little: one kept connection, signed requests, bodies counted and dropped.
+
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use hozon::client::Client;
+use hozon::domain::{Clock, SystemClock};
+use rustls::pki_types::ServerName;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+
+/// Where a side answers, and as whom to ask.
+#[derive(Clone)]
+pub struct Target {
+    pub port: u16,
+    pub client: Arc<Client>,
+}
+
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    client: Arc<Client>,
+    port: u16,
+}
+
+impl Connection {
+    pub async fn open(target: &Target) -> Self {
+        let tcp = TcpStream::connect(("127.0.0.1", target.port)).await.unwrap();
+        tcp.set_nodelay(true).unwrap();
+        let connector = tokio_rustls::TlsConnector::from(target.client.tls());
+        let tls = connector.connect(ServerName::try_from("localhost").unwrap(), tcp).await.unwrap();
+        let (sender, connection) = handshake(TokioIo::new(tls)).await.unwrap();
+        tokio::spawn(connection);
+        Self { sender, client: Arc::clone(&target.client), port: target.port }
+    }
+
+    pub async fn get(&mut self, path: &str, range: Option<(u64, u64)>) -> u64 {
+        let mut request = self.request(Method::GET, path, Bytes::new());
+        if let Some((first, last)) = range {
+            request.headers_mut().insert("range", format!("bytes={first}-{last}").parse().unwrap());
+        }
+        self.client.sign(&mut request, "UNSIGNED-PAYLOAD", SystemClock.now()).unwrap();
+        let (status, bytes) = self.send(request).await;
+        assert!(status.is_success(), "GET {path}: {status}");
+        bytes
+    }
+
+    pub async fn put(&mut self, path: &str, body: Bytes, trailer: bool) {
+        let request = if trailer {
+            let length = body.len();
+            let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &body).to_be_bytes();
+            let end = format!("\r\n0\r\nx-amz-checksum-crc64nvme:{}\r\n\r\n", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, crc));
+            let chunked = [format!("{length:x}\r\n").as_bytes(), &body, end.as_bytes()].concat();
+            let mut request = self.request(Method::PUT, path, Bytes::from(chunked));
+            for (name, value) in [
+                ("content-encoding", "aws-chunked"),
+                ("x-amz-trailer", "x-amz-checksum-crc64nvme"),
+                ("x-amz-decoded-content-length", &length.to_string()),
+            ] {
+                request.headers_mut().insert(http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+            }
+            self.client.sign(&mut request, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", SystemClock.now()).unwrap();
+            request
+        } else {
+            let mut request = self.request(Method::PUT, path, body);
+            self.client.sign(&mut request, "UNSIGNED-PAYLOAD", SystemClock.now()).unwrap();
+            request
+        };
+        let (status, _) = self.send(request).await;
+        assert!(status.is_success(), "PUT {path}: {status}");
+    }
+
+    fn request(&self, method: Method, path: &str, body: Bytes) -> Request<Full<Bytes>> {
+        Request::builder().method(method).uri(path).header("host", format!("localhost:{}", self.port)).body(Full::new(body)).unwrap()
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> (http::StatusCode, u64) {
+        let answer = self.sender.send_request(request).await.unwrap();
+        let status = answer.status();
+        let mut body = answer.into_body();
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            bytes += frame.unwrap().into_data().map_or(0, |data| data.len() as u64);
+        }
+        (status, bytes)
+    }
+}

@@ -1,0 +1,131 @@
+use super::{RecordState, UtcTime, VersionId};
+
+/// How long a version must stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// The rule's id, from `config/record-classes.toml`.
+    pub rule: String,
+    /// The event that starts the term, such as `created` or `completed`.
+    pub start_event: String,
+    /// When that was, once it has happened.
+    pub started: Option<UtcTime>,
+    /// Until when, once it is known; without it, without end.
+    pub until: Option<UtcTime>,
+    /// Whether a legal hold lies on it.
+    pub hold: Hold,
+}
+
+/// Whether someone holds a version beyond its term. The number is what rows and MACs carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Hold {
+    /// No.
+    None = 0,
+    /// Yes: it stays until the hold is lifted.
+    Held = 1,
+}
+
+/// Proof that one version, as it was looked at, may be deleted by a user.
+///
+/// It names version and revision: a version that is finalised or held between the look and the deletion
+/// has another revision, and stays.
+#[derive(Debug)]
+#[must_use]
+pub struct Deletable {
+    version: VersionId,
+    revision: u64,
+}
+
+/// Why a version must stay (promise 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Undeletable {
+    /// It is final, and stays whatever its term.
+    #[error("the version is {}", state.name())]
+    Final {
+        /// Its state.
+        state: RecordState,
+    },
+    /// A legal hold lies on it.
+    #[error("a legal hold lies on the version")]
+    Held,
+    /// Its term runs.
+    #[error("the version's term has not ended")]
+    Term {
+        /// When it ends; without it, never.
+        until: Option<UtcTime>,
+    },
+}
+
+impl Deletable {
+    /// Checks that a user may delete the version `version` of revision `revision`: it is no final record, no legal
+    /// hold lies on it, and no term that has started still runs at `now`. The term of a draft starts with
+    /// finalisation, so a draft can be deleted unless its bucket has started one.
+    ///
+    /// # Errors
+    /// [`Undeletable`] says what protects it.
+    pub fn check(
+        (version, revision): (VersionId, u64),
+        state: RecordState,
+        retention: Option<&Retention>,
+        now: UtcTime,
+    ) -> Result<Self, Undeletable> {
+        if state.is_final() {
+            return Err(Undeletable::Final { state });
+        }
+        if let Some(retention) = retention {
+            if retention.hold == Hold::Held {
+                return Err(Undeletable::Held);
+            }
+            if retention.started.is_some() && retention.until.is_none_or(|until| now < until) {
+                return Err(Undeletable::Term { until: retention.until });
+            }
+        }
+        Ok(Self { version, revision })
+    }
+
+    /// The version that may go.
+    #[must_use]
+    pub const fn version(&self) -> VersionId {
+        self.version
+    }
+
+    /// The revision that was looked at.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(state: RecordState, retention: Option<&Retention>, now: i64) -> Result<(), Undeletable> {
+        Deletable::check((VersionId::random(), 1), state, retention, UtcTime::from_micros(now)).map(|_| ())
+    }
+
+    fn term(started: Option<i64>, until: Option<i64>, hold: Hold) -> Retention {
+        let time = |micros: Option<i64>| micros.map(UtcTime::from_micros);
+        Retention { rule: "r".into(), start_event: "created".into(), started: time(started), until: time(until), hold }
+    }
+
+    #[test]
+    fn a_final_version_stays_even_after_its_term() {
+        for state in [RecordState::Finalized, RecordState::Amended, RecordState::Withdrawn] {
+            assert_eq!(check(state, None, 9), Err(Undeletable::Final { state }));
+            assert_eq!(check(state, Some(&term(Some(1), Some(2), Hold::None)), 9), Err(Undeletable::Final { state }));
+        }
+    }
+
+    #[test]
+    fn a_draft_goes_unless_held_or_within_a_started_term() {
+        assert_eq!(check(RecordState::Draft, None, 9), Ok(()));
+        assert_eq!(check(RecordState::ProxyPending, None, 9), Ok(()));
+        assert_eq!(check(RecordState::Draft, Some(&term(None, None, Hold::None)), 9), Ok(()));
+        assert_eq!(check(RecordState::Draft, Some(&term(None, None, Hold::Held)), 9), Err(Undeletable::Held));
+        let until = Some(UtcTime::from_micros(10));
+        assert_eq!(check(RecordState::Draft, Some(&term(Some(1), Some(10), Hold::None)), 9), Err(Undeletable::Term { until }));
+        assert_eq!(check(RecordState::Draft, Some(&term(Some(1), Some(10), Hold::None)), 10), Ok(()));
+        assert_eq!(check(RecordState::Draft, Some(&term(Some(1), None, Hold::None)), 9), Err(Undeletable::Term { until: None }));
+    }
+}

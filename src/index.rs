@@ -1,0 +1,110 @@
+//! Which records exist, for one tenant at a time: names sealed, tokens, row MACs, listing.
+//!
+//! It turns rows into meaning and back. Every row is checked against its MAC before anything in it counts,
+//! names and attributes are opened under the tenant's index key, and nothing here ever sees a record's body
+//! or a data key. A version enters only with [`Stored`](crate::blob::Stored), the proof that its bytes are
+//! durable. Way in: [`Index::of`].
+
+mod bucket;
+mod cursor;
+mod directories;
+mod directory;
+mod entry;
+mod error;
+mod find;
+mod list;
+mod listing_cache;
+mod new_version;
+mod part;
+mod part_checksums;
+mod put;
+mod query;
+mod remove;
+mod rollup;
+mod row_mac;
+mod sealed_json;
+mod tags;
+mod tokens;
+mod upload;
+mod upload_part;
+mod uploads;
+mod version;
+mod versions;
+mod walk;
+
+use crate::domain::TenantId;
+use crate::engine::Engine;
+use crate::leases::{IndexKeys, Leases};
+use directories::{Directories, Lease};
+use std::sync::Arc;
+
+pub use bucket::{Bucket, NewBucket};
+pub use entry::EntrySnapshot;
+pub use error::IndexError;
+pub use find::Found;
+pub use new_version::{NewContent, NewVersion};
+pub use part::Part;
+pub use query::{
+    ListItem, ListPage, ListQuery, UploadItem, UploadsPage, UploadsQuery, VersionItem, VersionMarker, VersionsPage, VersionsQuery,
+};
+pub use upload::{NewUpload, Upload};
+pub use upload_part::{NewUploadPart, UploadedPart};
+pub use version::Version;
+
+/// The index of all tenants; every question goes through [`Index::of`].
+#[derive(Debug)]
+pub struct Index {
+    engine: Arc<dyn Engine>,
+    leases: Arc<Leases>,
+    directories: Directories,
+}
+
+impl Index {
+    /// The index over `engine`, with the keys that `leases` give.
+    #[must_use]
+    pub fn new(engine: Arc<dyn Engine>, leases: Arc<Leases>) -> Self {
+        let directories = Directories::new(Arc::clone(&engine));
+        Self { engine, leases, directories }
+    }
+
+    /// What belongs to `tenant`.
+    #[must_use]
+    pub const fn of(&self, tenant: TenantId) -> TenantIndex<'_> {
+        TenantIndex { index: self, tenant }
+    }
+
+    /// The database below.
+    #[must_use]
+    pub const fn engine(&self) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+
+    /// Wipes the opened names of tenants whose keys were taken away. One task of the process calls it every few
+    /// seconds, so that names go also where nobody lists; a listing never shows what was opened before.
+    pub fn sweep(&self) {
+        self.directories.sweep(|tenant| self.leases.generation(tenant));
+    }
+}
+
+/// One tenant's part of the index. There is no query without a tenant.
+#[derive(Debug, Clone, Copy)]
+pub struct TenantIndex<'a> {
+    index: &'a Index,
+    tenant: TenantId,
+}
+
+impl TenantIndex<'_> {
+    async fn keys(&self) -> Result<Arc<IndexKeys>, IndexError> {
+        Ok(self.index.leases.index(self.tenant).await?)
+    }
+
+    async fn lease(&self) -> Result<Lease, IndexError> {
+        // Before the keys: a lease that ends in between has then another number, and what is opened is not kept.
+        let generation = self.index.leases.generation(self.tenant);
+        Ok(Lease { keys: self.keys().await?, generation })
+    }
+
+    fn engine(&self) -> &dyn Engine {
+        self.index.engine.as_ref()
+    }
+}

@@ -1,0 +1,210 @@
+use super::frame::{self, Frame};
+use super::{GetError, Objects};
+use crate::audit::{Event, Journal, OutcomeLog, OutcomeResult, Receipt};
+use crate::domain::{ByteRange, TenantId, limits};
+use crate::engine::PartRow;
+use crate::index::Version;
+use crate::policy::{Admitted, Permitted, Read};
+use crate::seal::{Manifest, OpenedDataKey, Plaintext};
+use bytes::Bytes;
+use futures::future::try_join;
+use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// The bytes of a version on their way to a client, each authenticated before it is given out.
+///
+/// Ends with an error, never early, when something is wrong with what follows. What became of it is noted in
+/// the audit log when it is dropped.
+pub struct ObjectBody {
+    pieces: BoxStream<'static, Result<Plaintext, GetError>>,
+    length: u64,
+    sent: u64,
+    result: OutcomeResult,
+    noted: Noted,
+}
+
+struct Noted {
+    tenant: TenantId,
+    event: Event,
+    outcomes: OutcomeLog,
+    journal: Arc<Journal>,
+}
+
+impl std::fmt::Debug for ObjectBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ObjectBody({} of {} bytes)", self.sent, self.length)
+    }
+}
+
+impl Objects {
+    /// The plaintext bytes `range` of the version that `permitted` names.
+    ///
+    /// Sealed bytes are fetched while the decision goes on record; nothing is opened before it is (promise 2).
+    ///
+    /// # Errors
+    /// [`GetError`]; no byte has left then.
+    pub async fn get(&self, permitted: Permitted<Read>, range: ByteRange) -> Result<ObjectBody, GetError> {
+        let row = &permitted.subject().version.row;
+        let parts = row.parts > 0;
+        let frame = Frame::completing(row)?;
+        let small = frame.location.length <= limits::SMALL_FRAME_BYTES_MAX;
+        // A small frame comes whole. Of a larger one its start, its tail, and the first segment of the range.
+        let cuts = if parts { Vec::new() } else { frame.segments(range) };
+        let wanted = match cuts.first() {
+            _ if small => vec![0..frame.location.length],
+            None => vec![frame.lengths.tail()],
+            Some(first) => vec![frame.lengths.tail(), frame.lengths.start(), first.sealed.clone()],
+        };
+        let fetch = async { Ok::<_, GetError>(self.blobs.read_many(&frame.location, wanted).await?) };
+        let record = async { Ok::<_, GetError>(permitted.recorded().await?) };
+        let (fetched, admitted) = try_join(fetch, record).await?;
+
+        let key = self.keys.open(&admitted).await?;
+        let short = || GetError::Contradiction { what: "length" };
+        let head = fetched.first().ok_or_else(short)?;
+        let tail = if small { head.slice(frame.lengths.tail()) } else { head.slice(0..head.len()) };
+        let manifest = Manifest::open(&key, frame.attempt, &tail, frame.lengths, self.aead)?;
+        agrees(&manifest, &admitted.subject().version, admitted.subject().bucket.id)?;
+
+        let pieces = if parts {
+            self.pieces_of_parts(&admitted, key, &manifest, range).await?
+        } else if small {
+            let opener = frame::opener_here(&key, &frame, head, self.aead)?;
+            let opened = cuts.iter().map(|cut| frame::open_here(&opener, cut, head, &self.pool)).collect::<Result<Vec<_>, _>>()?;
+            stream::iter(opened.into_iter().map(Ok)).boxed()
+        } else {
+            let (start, run) = (fetched.get(1).ok_or_else(short)?, fetched.get(2).ok_or_else(short)?);
+            let opener = frame::opener_here(&key, &frame, start, self.aead)?;
+            let mut cuts = cuts.into_iter();
+            let first = cuts.next().ok_or_else(short)?;
+            let mut plain = self.pool.take();
+            opener.open(first.first_chunk, &run.slice(0..run.len()), &mut plain)?;
+            plain.keep(first.skip, first.take);
+            let rest = self.plaintext_of(frame, opener, cuts.collect());
+            stream::iter([Ok(plain.into_plaintext())]).chain(rest).boxed()
+        };
+        Ok(self.body(admitted, pieces, range))
+    }
+
+    fn body(&self, admitted: Admitted<Read>, pieces: BoxStream<'static, Result<Plaintext, GetError>>, range: ByteRange) -> ObjectBody {
+        let tenant = admitted.tenant();
+        let (_who, _subject, receipt): (_, _, Receipt) = admitted.spend();
+        let noted = Noted {
+            tenant,
+            event: receipt.event().clone(),
+            outcomes: self.outcomes.clone(),
+            journal: Arc::clone(&self.journal),
+        };
+        ObjectBody { pieces, length: range.len(), sent: 0, result: OutcomeResult::Aborted, noted }
+    }
+
+    /// The bytes of a multipart version: part by part, each opened under its own attempt.
+    async fn pieces_of_parts(
+        &self,
+        admitted: &Admitted<Read>,
+        key: OpenedDataKey,
+        manifest: &Manifest,
+        range: ByteRange,
+    ) -> Result<BoxStream<'static, Result<Plaintext, GetError>>, GetError> {
+        let rows = self.index.of(admitted.tenant()).parts(&admitted.subject().version, range).await?;
+        let covered: u64 = rows.iter().map(|row| overlap(row, range).len()).sum();
+        if covered != range.len() {
+            return Err(GetError::Contradiction { what: "parts" });
+        }
+        for row in &rows {
+            let named = manifest.parts().iter().find(|part| part.number == row.number);
+            let same = |part: &crate::seal::ManifestPart| {
+                part.attempt == row.attempt && part.plain_length == row.length && part.stream_length == row.stream_length
+            };
+            if !named.is_some_and(same) {
+                return Err(GetError::Contradiction { what: "parts" });
+            }
+        }
+        let (objects, key) = (self.clone(), Arc::new(key));
+        // The first part is opened before anything is answered, so that its damage is still an error answer.
+        let parts = stream::iter(rows).then(move |row| {
+            let (objects, key) = (objects.clone(), Arc::clone(&key));
+            async move {
+                let frame = Frame::of_part(&row)?;
+                let within = overlap(&row, range);
+                let inner = ByteRange { start: within.start - row.offset, end: within.end - row.offset };
+                let opener = objects.opener(&key, &frame).await?;
+                Ok::<_, GetError>(objects.plaintext_of(frame, opener, frame.segments(inner)))
+            }
+        });
+        let mut pieces = parts.try_flatten().boxed();
+        let first = pieces.next().await.transpose()?;
+        Ok(stream::iter(first.map(Ok)).chain(pieces).boxed())
+    }
+}
+
+/// The bytes of the version that lie both in the part and in the range.
+fn overlap(row: &PartRow, range: ByteRange) -> ByteRange {
+    let start = range.start.max(row.offset);
+    ByteRange { start, end: range.end.min(row.offset.saturating_add(row.length)).max(start) }
+}
+
+/// Compares what was sealed with what the index says, before the first byte (DESIGN §7).
+fn agrees(manifest: &Manifest, version: &Version, bucket: crate::domain::BucketId) -> Result<(), GetError> {
+    let (sealed, said) = (manifest.attributes(), &version.attributes);
+    let differs = [
+        (manifest.bucket() != bucket, "bucket"),
+        (sealed.key != said.key, "key"),
+        (sealed.facts.patient != said.facts.patient, "patient"),
+        (sealed.facts.class != said.facts.class, "class"),
+        (manifest.plain_length() != version.row.size, "size"),
+        (manifest.parts().len() as u64 != u64::from(version.row.parts), "parts"),
+    ];
+    match differs.into_iter().find(|(differs, _)| *differs) {
+        Some((_, what)) => Err(GetError::Contradiction { what }),
+        None => Ok(()),
+    }
+}
+
+impl ObjectBody {
+    /// How many bytes it has in all.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        self.length
+    }
+}
+
+impl Stream for ObjectBody {
+    type Item = Result<Bytes, GetError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        Poll::Ready(match std::task::ready!(this.pieces.poll_next_unpin(context)) {
+            Some(Ok(piece)) => {
+                let bytes = piece.release();
+                this.sent += bytes.len() as u64;
+                if this.sent == this.length {
+                    this.result = OutcomeResult::Complete;
+                }
+                Some(Ok(bytes))
+            }
+            Some(Err(error)) => {
+                this.result = match &error {
+                    GetError::Damaged(_) | GetError::Contradiction { .. } => OutcomeResult::Damaged,
+                    _ => OutcomeResult::Failed,
+                };
+                tracing::error!(event = %this.noted.event.id, %error, "a body was aborted");
+                Some(Err(error))
+            }
+            None => {
+                if this.sent == this.length {
+                    this.result = OutcomeResult::Complete;
+                }
+                None
+            }
+        })
+    }
+}
+
+impl Drop for ObjectBody {
+    fn drop(&mut self) {
+        self.noted.outcomes.note(&self.noted.journal, self.noted.tenant, &self.noted.event, self.result, self.sent);
+    }
+}
