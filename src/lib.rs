@@ -7,4 +7,5 @@
 pub mod digest;
 pub mod domain;
 pub mod engine;
+pub mod s3;
 pub mod seal;
