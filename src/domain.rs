@@ -6,6 +6,7 @@
 mod attributes;
 mod bucket;
 mod checksum;
+mod condition;
 mod etag;
 mod id;
 mod kek;
@@ -24,6 +25,7 @@ mod time;
 pub use attributes::{Attributes, ContentHeaders, InvalidMetadata};
 pub use bucket::{BucketMode, BucketName, InvalidBucketName, Versioning};
 pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
+pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet};
 pub use etag::{ETag, InvalidETag};
 pub use id::{AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, TenantId, UploadId, VersionId};
 pub use kek::{KekPurpose, KekState, UnknownName};
