@@ -7,4 +7,6 @@
 pub mod digest;
 pub mod domain;
 pub mod engine;
+pub mod leases;
+pub mod root;
 pub mod seal;
