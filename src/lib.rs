@@ -4,10 +4,16 @@
 //! outer layers to the inner ones; `docs/ARCHITECTURE.md` has the picture and `tests/house_rules.rs`
 //! keeps it.
 
+pub mod audit;
 pub mod blob;
+pub mod client;
 pub mod digest;
 pub mod domain;
 pub mod engine;
+pub mod identity;
 pub mod leases;
+pub mod listener;
+pub mod meters;
 pub mod root;
+pub mod s3;
 pub mod seal;
