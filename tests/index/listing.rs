@@ -1,7 +1,7 @@
 //! Random keys, deletions and questions against a sorted map.
 
 use super::memory::Memory;
-use super::support::{House, content, marker, nullness};
+use super::support::{House, marker, nullness};
 use hozon::domain::{VersionId, Versioning};
 use hozon::engine::{Committed, Nullness, VersionKind, Which};
 use hozon::index::{Bucket, Index, ListItem, ListQuery, VersionItem, VersionMarker, VersionsQuery};
@@ -64,11 +64,11 @@ fn versioning() -> impl Strategy<Value = Versioning> {
 async fn write(house: &House, bucket: &Bucket, model: &mut Model, key: &str, kind: VersionKind) {
     // Numbered and null versions both come up where versioning was switched off again.
     let null = match bucket.versioning {
-        Versioning::Suspended if model.len() % 2 == 0 => Nullness::Numbered,
+        Versioning::Suspended if model.len().is_multiple_of(2) => Nullness::Numbered,
         other => nullness(other),
     };
     let size = model.values().map(Vec::len).sum::<usize>() as u64;
-    let new = if kind == VersionKind::Content { content(bucket, key, null, size) } else { marker(key, null) };
+    let new = if kind == VersionKind::Content { house.content(bucket, key, null, size).await } else { marker(key, null) };
     let id = new.id;
     let committed = house.put(bucket, key, new).await.unwrap();
     assert!(matches!(committed, Committed::Done { .. }));
@@ -241,7 +241,7 @@ async fn deleting_page_by_page_empties_a_bucket() {
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", Versioning::On).await;
     for key in ["a/1", "a/1", "a/1", "a/1", "b"] {
-        house.put(&bucket, key, content(&bucket, key, Nullness::Numbered, 1)).await.unwrap();
+        house.put(&bucket, key, house.content(&bucket, key, Nullness::Numbered, 1).await).await.unwrap();
     }
     let mut query = VersionsQuery { limit: 2, ..VersionsQuery::default() };
     loop {
@@ -266,7 +266,7 @@ async fn a_page_of_no_items_says_nothing_more() {
     let house = House::over(Arc::new(Memory::default())).await;
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", Versioning::Off).await;
-    house.put(&bucket, "a", content(&bucket, "a", Nullness::Null, 1)).await.unwrap();
+    house.put(&bucket, "a", house.content(&bucket, "a", Nullness::Null, 1).await).await.unwrap();
     let page = house.index.of(tenant).list(&bucket, &ListQuery::default()).await.unwrap();
     assert!(page.items.is_empty() && !page.more && page.last.is_none());
 }
@@ -279,7 +279,7 @@ async fn a_restored_database_voids_what_was_opened() {
     let bucket = house.bucket(tenant, "files", Versioning::Off).await;
     let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 10 };
     for key in ["a", "b"] {
-        house.put(&bucket, key, content(&bucket, key, Nullness::Null, 1)).await.unwrap();
+        house.put(&bucket, key, house.content(&bucket, key, Nullness::Null, 1).await).await.unwrap();
     }
     assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 2);
     {
@@ -299,7 +299,7 @@ async fn names_opened_under_withdrawn_keys_are_not_shown_again() {
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", Versioning::Off).await;
     let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 10 };
-    house.put(&bucket, "a", content(&bucket, "a", Nullness::Null, 1)).await.unwrap();
+    house.put(&bucket, "a", house.content(&bucket, "a", Nullness::Null, 1).await).await.unwrap();
     assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 1);
     // Marks stand still, so only an empty cache can show what is no longer there.
     engine.tables().entries.clear();

@@ -1,7 +1,7 @@
 //! An index whose owner changes, swaps and takes rows.
 
 use super::memory::{Memory, Tables};
-use super::support::{House, NOW, content, key, marker, stored};
+use super::support::{House, NOW, key, marker};
 use hozon::domain::{
     AttemptId, Attributes, BucketId, BucketMode, BucketName, ChecksumAlgorithm, ChecksumType, ETag, EntryId, Hold, PrincipalId,
     RecordClass, RecordState, Retention, UploadId, UtcTime, VersionId, Versioning,
@@ -32,14 +32,14 @@ impl Scene {
         let bucket = house.bucket(tenant, "files", Versioning::On).await;
         for name in KEYS {
             let kept = Retention { rule: "r".into(), start_event: "e".into(), started: Some(NOW), until: Some(NOW), hold: Hold::None };
-            let new = NewVersion { retention: Some(kept), ..content(&bucket, name, Nullness::Numbered, 5) };
+            let new = NewVersion { retention: Some(kept), ..house.content(&bucket, name, Nullness::Numbered, 5).await };
             house.put(&bucket, name, new).await.unwrap();
         }
         let first = open_upload(&house, &bucket).await;
         let upload = house.index.of(tenant).upload(&bucket, first).await.unwrap().unwrap();
         let parts = house.index.of(tenant).upload_parts(&upload, 0, 9).await.unwrap();
         let size = parts.iter().map(UploadedPart::length).sum();
-        let body = NewContent::Body { stored: stored(tenant, 0), dek: (1, vec![5; 104]), size, parts };
+        let body = NewContent::Body { stored: house.stored(&bucket, upload.version(), 0).await, dek: (1, vec![5; 104]), size, parts };
         let new = NewVersion { id: upload.version(), content: body, ..marker(MULTIPART, Nullness::Numbered) };
         let was = house.index.of(tenant).find(&bucket, &key(MULTIPART), Which::Current).await.unwrap();
         house.index.of(tenant).put(&was, new, Some(&upload), Events::default()).await.unwrap();
@@ -101,7 +101,8 @@ async fn open_upload(house: &House, bucket: &Bucket) -> UploadId {
     assert_eq!(index.create_upload(bucket, &key(MULTIPART), new, Events::default()).await.unwrap(), Changed::Done);
     let upload = index.upload(bucket, id).await.unwrap().unwrap();
     for number in [1, 2] {
-        let new = NewUploadPart { number, stored: stored(bucket.tenant, 100), etag: ETag::random(1), crc64nvme: [1; 8], checksum: None };
+        let stored = house.stored(bucket, upload.version(), 100).await;
+        let new = NewUploadPart { number, stored, etag: ETag::random(1), crc64nvme: [1; 8], checksum: None };
         index.put_upload_part(&upload, new, NOW, Events::default()).await.unwrap();
     }
     id
@@ -340,7 +341,7 @@ async fn an_older_state_of_a_row_does_not_fit_the_newer_ones() {
     let scene = Scene::set().await;
     let entry = |tables: &Tables| tables.entries.values().min_by_key(|row| row.mark).unwrap().clone();
     let before = entry(&scene.tables());
-    scene.house.put(&scene.bucket, KEYS[0], content(&scene.bucket, KEYS[0], Nullness::Numbered, 6)).await.unwrap();
+    scene.house.put(&scene.bucket, KEYS[0], scene.house.content(&scene.bucket, KEYS[0], Nullness::Numbered, 6).await).await.unwrap();
     let (old, new) = (before.current.version, scene.tables().entries[&before.id].current.version);
     // Yesterday's version row in the place of today's.
     let yesterday = scene.tables().versions[&old].clone();
@@ -396,11 +397,12 @@ async fn rows_of_one_tenant_do_not_open_under_another() {
     assert!(is_refused(index.upload(&theirs, scene.upload).await.unwrap_err()));
     assert!(is_refused(index.uploads(&theirs, &hozon::index::UploadsQuery { limit: 9, ..Default::default() }).await.unwrap_err()));
     // Even a bucket row of theirs put in our place is not ours.
-    let mut tables = scene.tables();
-    let stolen = BucketRow { tenant: other, ..tables.buckets[0].clone() };
-    tables.buckets.retain(|row| row.tenant != other);
-    tables.buckets.push(stolen);
-    drop(tables);
+    {
+        let mut tables = scene.tables();
+        let stolen = BucketRow { tenant: other, ..tables.buckets[0].clone() };
+        tables.buckets.retain(|row| row.tenant != other);
+        tables.buckets.push(stolen);
+    }
     assert!(is_refused(index.bucket(&theirs.name).await.unwrap_err()));
 }
 
@@ -408,7 +410,7 @@ async fn rows_of_one_tenant_do_not_open_under_another() {
 async fn nothing_that_names_a_patient_stands_in_a_row() {
     let scene = Scene::set().await;
     let name = "canary-directory/canary-key";
-    scene.house.put(&scene.bucket, name, content(&scene.bucket, name, Nullness::Numbered, 1)).await.unwrap();
+    scene.house.put(&scene.bucket, name, scene.house.content(&scene.bucket, name, Nullness::Numbered, 1).await).await.unwrap();
     let tables = format!("{:?}", *scene.tables());
     let hexed = |text: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
     assert!(tables.contains("chart.medical"), "the class stands in clear, so the search finds what is there");
