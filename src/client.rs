@@ -90,7 +90,12 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`] when endpoint or certificate are not usable.
-    pub fn new(endpoint: &str, ca: &Path, region: &str, (access_key, secret_key): (String, Zeroizing<String>)) -> Result<Self, ClientError> {
+    pub fn new(
+        endpoint: &str,
+        ca: &Path,
+        region: &str,
+        (access_key, secret_key): (String, Zeroizing<String>),
+    ) -> Result<Self, ClientError> {
         let refused = || ClientError::Endpoint { endpoint: endpoint.to_owned() };
         let uri: Uri = endpoint.parse().map_err(|_| refused())?;
         if uri.scheme_str() != Some("https") || uri.authority().is_none() {
