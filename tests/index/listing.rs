@@ -1,9 +1,9 @@
 //! Random keys, deletions and questions against a sorted map.
 
 use super::memory::Memory;
-use super::support::{House, marker, nullness};
+use super::support::{House, marker, nullness, sqlite};
 use hozon::domain::{VersionId, Versioning};
-use hozon::engine::{Committed, Nullness, VersionKind, Which};
+use hozon::engine::{Committed, Engine, Nullness, VersionKind, Which};
 use hozon::index::{Bucket, Index, ListItem, ListQuery, VersionItem, VersionMarker, VersionsQuery};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -187,8 +187,8 @@ async fn compare(house: &House, bucket: &Bucket, model: &Model, asked: &ListQues
     }
 }
 
-async fn run(versioning: Versioning, steps: Vec<Step>) {
-    let house = House::over(Arc::new(Memory::default())).await;
+async fn run(engine: Arc<dyn Engine>, versioning: Versioning, steps: Vec<Step>) {
+    let house = House::over(engine).await;
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", versioning).await;
     let mut model = Model::new();
@@ -216,7 +216,18 @@ proptest! {
 
     #[test]
     fn any_bucket_lists_as_a_sorted_map_would(versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
-        on_a_runtime(run(versioning, steps));
+        on_a_runtime(run(Arc::new(Memory::default()), versioning, steps));
+    }
+}
+
+proptest! {
+    // Each write waits for the disk.
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bucket_in_sqlite_lists_as_a_sorted_map_would(versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
+        let directory = tempfile::tempdir().unwrap();
+        on_a_runtime(run(sqlite(directory.path()), versioning, steps));
     }
 }
 
@@ -232,7 +243,7 @@ fn keys_that_look_like_directories_list_in_byte_order() {
             }
         }
     }
-    on_a_runtime(run(Versioning::Off, steps));
+    on_a_runtime(run(Arc::new(Memory::default()), Versioning::Off, steps));
 }
 
 #[tokio::test]
