@@ -5,6 +5,7 @@
 
 mod attributes;
 mod bucket;
+mod catalogue;
 mod checksum;
 mod etag;
 mod id;
@@ -23,6 +24,7 @@ mod time;
 
 pub use attributes::{Attributes, ContentHeaders, InvalidMetadata};
 pub use bucket::{BucketMode, BucketName, InvalidBucketName, Versioning};
+pub use catalogue::{ClassRule, JobGroup, JobType, JobTypes, PatientNaming, Proof, RecordClasses, StartEvent};
 pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
 pub use etag::{ETag, InvalidETag};
 pub use id::{AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, TenantId, UploadId, VersionId};

@@ -4,6 +4,7 @@
 //! outer layers to the inner ones; `docs/ARCHITECTURE.md` has the picture and `tests/house_rules.rs`
 //! keeps it.
 
+pub mod config;
 pub mod digest;
 pub mod domain;
 pub mod engine;
