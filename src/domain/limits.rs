@@ -28,6 +28,20 @@ pub const CHUNK_BYTES: usize = 16 * 1_024;
 pub const SEGMENT_CHUNKS: usize = 16;
 /// Bodies up to this many bytes are sealed in memory and stored with one call.
 pub const SMALL_BODY_BYTES_MAX: u64 = 1 << 20;
+/// Blobs up to this many bytes are stored with one call: a small body with its tags, manifest, header and footer.
+pub const SMALL_BLOB_BYTES_MAX: usize = (1 << 20) + (64 << 10);
+/// Bytes that one write to a local disk takes at a time.
+pub const LOCAL_WRITE_BYTES: usize = 256 << 10;
+/// Bytes of a part that is sent to a remote store (S3: at least 5 MiB, at most 10,000 parts; the largest frame has 650).
+pub const REMOTE_PART_BYTES: usize = 8 << 20;
+/// Bytes of all parts on their way to the store, over all writes: more writes wait for their turn.
+pub const WRITE_MEMORY_BYTES_MAX: usize = 96 << 20;
+/// Bytes of one read from the store; the manifest of a version with 10,000 parts is the largest.
+pub const READ_BYTES_MAX: u64 = 8 << 20;
+/// A condemned blob is deleted after this long, so that a get that had begun can end.
+pub const CONDEMNED_AGE_MIN: Duration = Duration::from_secs(3_600);
+/// Blobs that one question to the index is about.
+pub const ORPHAN_BATCH: usize = 1_000;
 /// Opened names that the listing cache holds over all directories.
 pub const LISTING_CACHE_ENTRIES_MAX: usize = 2_000_000;
 /// Neighbours that an opened directory keeps together: what one changed name costs to bring in.
