@@ -8,6 +8,7 @@ pub mod api;
 pub mod audit;
 pub mod blob;
 pub mod client;
+pub mod config;
 pub mod digest;
 pub mod domain;
 pub mod engine;
