@@ -1,0 +1,167 @@
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use s3s::{Body, S3Error, S3ErrorCode};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// What a client is told instead of an answer: S3's error document, with its headers.
+///
+/// Carries nothing that the client may not know; the true cause goes to the log where the fault is made.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    code: Cow<'static, str>,
+    status: StatusCode,
+    message: Cow<'static, str>,
+    details: Vec<(&'static str, String)>,
+    headers: HeaderMap,
+}
+
+impl Fault {
+    /// A fault with one of S3's codes and the status that S3 gives it.
+    pub(super) fn new(code: S3ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        let status = code.status_code().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { code: Cow::Owned(code.as_str().to_owned()), ..Self::custom("", status, message) }
+    }
+
+    /// A fault with a code that the crate below does not know.
+    pub(super) fn custom(code: &'static str, status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: Cow::Borrowed(code), status, message: message.into(), details: Vec::new(), headers: HeaderMap::new() }
+    }
+
+    /// A value of the request that cannot be used; names the header or parameter, never the value.
+    pub(super) fn argument(name: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(S3ErrorCode::InvalidArgument, message).with("ArgumentName", name)
+    }
+
+    /// Something of the request that S3 may know and hozon does not do (STYLE §3.37).
+    pub(super) fn not_implemented(name: impl Into<String>) -> Self {
+        let message = "A header or parameter you provided implies functionality that is not implemented.";
+        Self::new(S3ErrorCode::NotImplemented, message).with("ArgumentName", name)
+    }
+
+    /// Adds an element to the document.
+    pub(super) fn with(mut self, element: &'static str, text: impl Into<String>) -> Self {
+        self.details.push((element, text.into()));
+        self
+    }
+
+    /// Adds a header to the answer; one that cannot be written is left out of it.
+    pub(super) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    /// Reads back what the crate below wrote of an error of its own.
+    pub(super) fn read(status: StatusCode, document: &str) -> Self {
+        let element = |open: &str, close: &str| {
+            let (_, rest) = document.split_once(open)?;
+            Some(unescaped(rest.split_once(close)?.0))
+        };
+        let code = element("<Code>", "</Code>").unwrap_or_else(|| "InternalError".to_owned());
+        let message = element("<Message>", "</Message>").unwrap_or_default();
+        Self { code: Cow::Owned(code), ..Self::custom("", status, message) }
+    }
+
+    /// S3's code.
+    pub(super) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// What went wrong, for the client.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The HTTP status.
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The same for the crate below, which only passes it through: the answer is written from the fault itself.
+    pub(super) fn to_error(&self) -> S3Error {
+        let mut error = S3Error::new(S3ErrorCode::Custom(self.code.as_ref().into()));
+        error.set_status_code(self.status);
+        error
+    }
+
+    /// The error document.
+    pub(super) fn document(&self, resource: &str, request: &str) -> String {
+        let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
+        let head = [("Code", self.code.as_ref()), ("Message", self.message.as_ref())];
+        let tail = [("Resource", resource), ("RequestId", request)];
+        let details = self.details.iter().map(|(element, value)| (*element, value.as_str()));
+        for (element, value) in head.into_iter().chain(details).chain(tail) {
+            // Writing to a string cannot fail.
+            let _written = write!(text, "<{element}>{}</{element}>", escaped(value));
+        }
+        text.push_str("</Error>");
+        text
+    }
+
+    /// The whole answer. HTTP allows 304 no body.
+    pub(super) fn into_response(self, resource: &str, request: &str) -> Response<Body> {
+        let document = self.document(resource, request);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        if self.status != StatusCode::NOT_MODIFIED {
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+            *response.body_mut() = Body::from(document);
+        }
+        response
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            // XML 1.0 cannot carry them in any form.
+            c if c < ' ' && !matches!(c, '\t' | '\n' | '\r') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn unescaped(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'").replace("&amp;", "&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_carries_everything_and_escapes_it() {
+        let fault = Fault::new(S3ErrorCode::AccessDenied, "a <b>").with("HozonReason", "not-granted");
+        let document = fault.document("/karte/a&b", "7");
+        assert!(document.ends_with(
+            "<Error><Code>AccessDenied</Code><Message>a &lt;b&gt;</Message><HozonReason>not-granted</HozonReason>\
+             <Resource>/karte/a&amp;b</Resource><RequestId>7</RequestId></Error>"
+        ));
+        assert_eq!(fault.into_response("/", "7").status(), StatusCode::FORBIDDEN);
+    }
+
+    #[test]
+    fn an_error_of_the_crate_below_is_read_back() {
+        let own = Fault::new(S3ErrorCode::SignatureDoesNotMatch, "a & b").document("/", "7");
+        let read = Fault::read(StatusCode::FORBIDDEN, &own);
+        assert_eq!((read.code(), read.message(), read.status()), ("SignatureDoesNotMatch", "a & b", StatusCode::FORBIDDEN));
+        assert_eq!(Fault::read(StatusCode::BAD_GATEWAY, "no xml").code(), "InternalError");
+    }
+
+    #[test]
+    fn not_modified_has_no_body() {
+        let fault = Fault::new(S3ErrorCode::NotModified, "").with_header("etag", "\"x\"");
+        let response = fault.into_response("/", "7");
+        assert_eq!(response.body().bytes().map(|bytes| bytes.len()), Some(0));
+        assert_eq!(response.headers()["etag"], "\"x\"");
+    }
+}
