@@ -5,7 +5,13 @@
 //! `/proc`. The baselines: `direct`, a TLS server that copies where the gateway seals; `nginx`, where it is
 //! installed; `fsync`, threads that create files durably.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a benchmark that cannot set up may stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a benchmark that cannot set up may stop"
+)]
 #![expect(missing_docs, reason = "a program of its own")]
 
 #[path = "gateway/client.rs"]
@@ -95,7 +101,8 @@ where
             let begun = Instant::now();
             let bytes = one(side.target.clone(), side.path.clone()).await;
             let gigabytes = bytes as f64 / 1e9;
-            let rate = Rate { gigabytes: gigabytes / begun.elapsed().as_secs_f64(), cpu: (process::cpu_seconds(side.pid) - cpu) / gigabytes };
+            let rate =
+                Rate { gigabytes: gigabytes / begun.elapsed().as_secs_f64(), cpu: (process::cpu_seconds(side.pid) - cpu) / gigabytes };
             // The first round warms caches and connections.
             if round > 0 {
                 rates.push(rate);

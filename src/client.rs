@@ -90,7 +90,12 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`] when endpoint or certificate are not usable.
-    pub fn new(endpoint: &str, ca: &Path, region: &str, (access_key, secret_key): (String, Zeroizing<String>)) -> Result<Self, ClientError> {
+    pub fn new(
+        endpoint: &str,
+        ca: &Path,
+        region: &str,
+        (access_key, secret_key): (String, Zeroizing<String>),
+    ) -> Result<Self, ClientError> {
         let refused = || ClientError::Endpoint { endpoint: endpoint.to_owned() };
         let uri: Uri = endpoint.parse().map_err(|_| refused())?;
         if uri.scheme_str() != Some("https") || uri.authority().is_none() {
@@ -128,9 +133,23 @@ impl Client {
             request = request.header(*name, *value);
         }
         let mut request = request.body(Full::new(body.clone()))?;
-        let credential = sigv4::Credential { access_key: &self.access_key, secret_key: &self.secret_key, region: &self.region };
-        sigv4::sign(&mut request, &credential, &body, now)?;
+        self.sign(&mut request, &sigv4::hash(&body), now)?;
         tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(request)).await.map_err(|_| ClientError::TimedOut)?
+    }
+
+    /// Signs a request that is sent by other means. `hash` is what `x-amz-content-sha256` says of its body.
+    ///
+    /// # Errors
+    /// [`ClientError`] when a header cannot be written down.
+    pub fn sign(&self, request: &mut Request<Full<Bytes>>, hash: &str, now: crate::domain::UtcTime) -> Result<(), ClientError> {
+        let credential = sigv4::Credential { access_key: &self.access_key, secret_key: &self.secret_key, region: &self.region };
+        Ok(sigv4::sign(request, &credential, hash, now)?)
+    }
+
+    /// How it speaks TLS, for requests that are sent by other means.
+    #[must_use]
+    pub fn tls(&self) -> Arc<rustls::ClientConfig> {
+        Arc::clone(&self.tls)
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod bucket;
+mod catalogue;
 mod checksum;
 mod condition;
 mod etag;
@@ -14,6 +15,7 @@ mod key;
 pub mod limits;
 mod location;
 mod patient;
+mod peer;
 mod principal;
 mod purpose;
 mod range;
@@ -23,6 +25,7 @@ mod time;
 
 pub use attributes::{Attributes, ContentHeaders, InvalidMetadata};
 pub use bucket::{BucketMode, BucketName, InvalidBucketName, Versioning};
+pub use catalogue::{ClassRule, JobGroup, JobType, JobTypes, PatientNaming, Proof, RecordClasses, StartEvent};
 pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
 pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet};
 pub use etag::{ETag, InvalidETag};
@@ -31,6 +34,7 @@ pub use kek::{KekPurpose, KekState, UnknownName};
 pub use key::{InvalidObjectKey, ObjectKey};
 pub use location::{BlobId, InvalidBlobId, Location};
 pub use patient::{InvalidPatientId, PatientId};
+pub use peer::{Peer, Wire};
 pub use principal::{Grant, PrincipalKind, Profile, Right, Standing};
 pub use purpose::Purpose;
 pub use range::{ByteRange, RangeRequest, Unsatisfiable};

@@ -5,6 +5,7 @@
 //! `audit` (events). Way in: [`Engine`].
 
 mod rows;
+mod sqlite;
 
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, Standing, TenantId, UploadId, UtcTime, VersionId,
@@ -17,6 +18,8 @@ pub use rows::{
     ProviderLogRow, RowMac, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind, VersionRow,
 };
 
+pub use sqlite::{SqliteEngine, SqliteSettings};
+
 /// The database could not do what was asked. Nothing of the transaction has taken effect,
 /// unless the variant says that this is not known.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,9 @@ pub enum EngineError {
     /// No space is left where it writes.
     #[error("the index has no space left")]
     Full,
+    /// Another process has the database open.
+    #[error("another process has the index open")]
+    InUse,
     /// The writer's queue is full: more load than the disk takes.
     #[error("the index is too busy")]
     Busy,

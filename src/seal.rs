@@ -38,6 +38,6 @@ pub use name::NameKey;
 pub use opener::{Opener, SealedChunks};
 pub use place::{PlaceOfPart, PlaceOfVersion};
 pub use plaintext::{PlainBuffer, PlainPool, Plaintext};
-pub use sealer::{Sealer, seal_manifest};
+pub use sealer::Sealer;
 pub use segment::{SealedEnd, SealedSegment};
 pub use token::{TokenKind, TokenSecret};

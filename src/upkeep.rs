@@ -1,7 +1,7 @@
 //! What a gateway does for itself: collecting orphans, aborting forgotten uploads. No job here opens a record.
 
 mod idle_uploads;
-mod orphans;
+//ORPH mod orphans;
 
 pub use idle_uploads::IdleUploads;
-pub use orphans::{OrphanReport, Orphans};
+//ORPH pub use orphans::{OrphanReport, Orphans};

@@ -6,7 +6,7 @@ use hozon::domain::{AttemptId, Attributes, BucketId, ByteRange, RecordFacts, Ten
 use hozon::seal::layout::{CHUNK_BYTES, FrameLengths, START_BYTES};
 use hozon::seal::{
     Aead, FreshDataKey, Manifest, ManifestFacts, ManifestPart, OpenError, OpenedDataKey, Opener, PlaceOfVersion, PlainPool, Plaintext,
-    SealError, SealedChunks, SealedEnd, SealedSegment, Sealer, seal_manifest,
+    SealError, SealedChunks, SealedEnd, SealedSegment, Sealer,
 };
 use proptest::prelude::{any, prop_assert_eq, proptest};
 use zeroize::Zeroizing;
@@ -18,11 +18,11 @@ fn place() -> PlaceOfVersion {
 }
 
 fn fresh() -> FreshDataKey {
-    FreshDataKey::readopt(place(), Zeroizing::new(KEY.to_vec())).unwrap()
+    FreshDataKey::readopt(place(), Zeroizing::new(KEY))
 }
 
 fn opened_key() -> OpenedDataKey {
-    OpenedDataKey::adopt(place(), Zeroizing::new(KEY.to_vec())).unwrap()
+    OpenedDataKey::adopt(place(), Zeroizing::new(KEY))
 }
 
 fn attributes() -> Attributes {
@@ -70,14 +70,14 @@ fn sealed(plain: &[u8], pieces: &[usize], aead: Aead) -> (Vec<u8>, SealedEnd) {
         }
     }
     let facts = ManifestFacts { attributes: &attributes(), parts: Vec::new(), plain_length: plain.len() as u64 };
-    let (last, end) = sealer.finish(Some(facts)).unwrap();
+    let (last, end) = sealer.finish(Some(&facts)).unwrap();
     segments.extend(last);
     (joined(segments, &end), end)
 }
 
 fn opener(frame: &[u8], end: &SealedEnd, aead: Aead) -> Result<Opener, OpenError> {
     let start = SealedChunks::from_store(&frame[..START_BYTES.min(frame.len())]);
-    Opener::new(&opened_key(), end.attempt(), start, end.stream_length(), aead)
+    Opener::new(&opened_key(), end.attempt(), &start, end.stream_length(), aead)
 }
 
 fn read(frame: &[u8], end: &SealedEnd, range: ByteRange, aead: Aead) -> Result<Vec<u8>, OpenError> {
@@ -86,10 +86,9 @@ fn read(frame: &[u8], end: &SealedEnd, range: ByteRange, aead: Aead) -> Result<V
     let mut read = Vec::new();
     for run in lengths(end).cut(range).unwrap().runs(2) {
         let sealed = &frame[usize::try_from(run.sealed.start).unwrap()..usize::try_from(run.sealed.end).unwrap()];
-        let mut buffer = pool.take();
-        opener.open(run.first_chunk, SealedChunks::from_store(sealed), &mut buffer)?;
-        buffer.keep(run.skip, run.take);
-        read.extend_from_slice(&buffer.into_plaintext().release());
+        let short = SealedChunks::from_store(&sealed[..sealed.len() - 1]);
+        assert!(matches!(opener.open_cut(&run, &short, &pool), Err(OpenError::Length { .. })));
+        read.extend_from_slice(&opener.open_cut(&run, &SealedChunks::from_store(sealed), &pool)?.release());
     }
     Ok(read)
 }
@@ -97,7 +96,7 @@ fn read(frame: &[u8], end: &SealedEnd, range: ByteRange, aead: Aead) -> Result<V
 fn manifest(frame: &[u8], end: &SealedEnd) -> Result<Manifest, OpenError> {
     let tail = usize::try_from(lengths(end).tail().start).unwrap();
     let tail = SealedChunks::from_store(frame.get(tail..).unwrap_or_default());
-    Manifest::open(&opened_key(), end.attempt(), tail, lengths(end), Aead::AesGcm)
+    Manifest::open(&opened_key(), end.attempt(), &tail, lengths(end), Aead::AesGcm)
 }
 
 #[test]
@@ -123,7 +122,7 @@ fn a_small_body_leaves_in_one_segment() {
     let mut sealer = Sealer::new(fresh().part(), Aead::AesGcm).unwrap();
     sealer.push(&plaintext(&body(4_096))).unwrap();
     let facts = ManifestFacts { attributes: &attributes(), parts: Vec::new(), plain_length: 4_096 };
-    let (segments, end) = sealer.finish(Some(facts)).unwrap();
+    let (segments, end) = sealer.finish(Some(&facts)).unwrap();
     assert_eq!(segments.len(), 1);
     assert_eq!(segments[0].len() as u64, end.frame_length());
 }
@@ -169,21 +168,21 @@ fn a_frame_opens_only_in_its_own_place() {
     elsewhere.push((PlaceOfVersion { version: VersionId::random(), ..own }, end.attempt()));
     elsewhere.push((own, AttemptId::random()));
     for (other, attempt) in elsewhere {
-        let key = OpenedDataKey::adopt(other, Zeroizing::new(KEY.to_vec())).unwrap();
-        let refused = Opener::new(&key, attempt, start(), end.stream_length(), Aead::AesGcm).err();
+        let key = OpenedDataKey::adopt(other, Zeroizing::new(KEY));
+        let refused = Opener::new(&key, attempt, &start(), end.stream_length(), Aead::AesGcm).err();
         assert!(matches!(refused, Some(OpenError::Place)));
         // Also where the header is rewritten to claim the other place.
         let mut moved = frame.clone();
         let ids = [other.tenant.as_bytes(), other.bucket.as_bytes(), other.version.as_bytes(), attempt.as_bytes()];
         moved[16..80].copy_from_slice(&ids.map(|id| *id).concat());
         let start = SealedChunks::from_store(&moved[..START_BYTES]);
-        let refused = Opener::new(&key, attempt, start, end.stream_length(), Aead::AesGcm).err();
+        let refused = Opener::new(&key, attempt, &start, end.stream_length(), Aead::AesGcm).err();
         assert!(matches!(refused, Some(OpenError::Commitment)));
         let tail = SealedChunks::from_store(&moved[usize::try_from(lengths(&end).tail().start).unwrap()..]);
-        assert!(matches!(Manifest::open(&key, attempt, tail, lengths(&end), Aead::AesGcm), Err(OpenError::Commitment)));
+        assert!(matches!(Manifest::open(&key, attempt, &tail, lengths(&end), Aead::AesGcm), Err(OpenError::Commitment)));
     }
-    let other_key = OpenedDataKey::adopt(place(), Zeroizing::new(vec![0; 32])).unwrap();
-    let refused = Opener::new(&other_key, end.attempt(), start(), end.stream_length(), Aead::AesGcm).err();
+    let other_key = OpenedDataKey::adopt(place(), Zeroizing::new([0; 32]));
+    let refused = Opener::new(&other_key, end.attempt(), &start(), end.stream_length(), Aead::AesGcm).err();
     assert!(matches!(refused, Some(OpenError::Commitment)));
 }
 
@@ -209,7 +208,7 @@ fn a_run_that_is_none_of_the_body_is_refused_and_adds_nothing() {
     let chunk = 16_400;
     let at = |from: usize, to: usize| SealedChunks::from_store(&frame[START_BYTES + from..START_BYTES + to]);
     let mut buffer = PlainPool::new(0, 0).take();
-    opener.open(1, at(chunk, 2 * chunk), &mut buffer).unwrap();
+    opener.open(1, &at(chunk, 2 * chunk), &mut buffer).unwrap();
     for (first, from, to) in [
         (0, 0, 0),
         (0, 0, chunk - 1),
@@ -220,13 +219,13 @@ fn a_run_that_is_none_of_the_body_is_refused_and_adds_nothing() {
         (4, 3 * chunk, 3 * chunk + 21),
         (u64::MAX, 0, chunk),
     ] {
-        assert!(matches!(opener.open(first, at(from, to), &mut buffer), Err(OpenError::Length { .. })), "{first} {from}..{to}");
+        assert!(matches!(opener.open(first, &at(from, to), &mut buffer), Err(OpenError::Length { .. })), "{first} {from}..{to}");
     }
     // A whole chunk in another's place, and a good chunk before a bad one.
-    assert!(matches!(opener.open(0, at(chunk, 2 * chunk), &mut buffer), Err(OpenError::Chunk { index: 0 })));
+    assert!(matches!(opener.open(0, &at(chunk, 2 * chunk), &mut buffer), Err(OpenError::Chunk { index: 0 })));
     let mut bad = frame[START_BYTES..START_BYTES + 2 * chunk].to_vec();
     bad[chunk + 7] ^= 1;
-    assert!(matches!(opener.open(0, SealedChunks::from_store(&bad), &mut buffer), Err(OpenError::Chunk { index: 1 })));
+    assert!(matches!(opener.open(0, &SealedChunks::from_store(&bad), &mut buffer), Err(OpenError::Chunk { index: 1 })));
     let held = buffer.into_plaintext().release();
     assert_eq!(&held[..], &body(2 * CHUNK_BYTES)[CHUNK_BYTES..]);
 }
@@ -236,26 +235,26 @@ fn the_parts_of_a_version_are_named_by_a_frame_of_their_own() {
     let part = |number, length: u64| ManifestPart {
         number,
         attempt: AttemptId::random(),
-        length,
+        plain_length: length,
         stream_length: hozon::seal::layout::stream_length(length),
     };
     let parts: Vec<_> = (1..=10_000).map(|number| part(number, 5 << 20)).collect();
     let total = 10_000 * (5 << 20);
     let attributes = attributes();
     let facts = |parts: &[ManifestPart], plain_length| ManifestFacts { attributes: &attributes, parts: parts.to_vec(), plain_length };
-    let (segments, end) = seal_manifest(fresh().part(), &facts(&parts, total), Aead::AwsLc).unwrap();
+    let (segments, end) = Sealer::manifest_only(fresh().part(), Aead::AwsLc, &facts(&parts, total)).unwrap();
     assert_eq!((end.plain_length(), end.stream_length()), (0, 0));
     let frame = joined(segments, &end);
     let opened = manifest(&frame, &end).unwrap();
     assert_eq!((opened.parts(), opened.plain_length()), (&parts[..], total));
 
-    let refused = |facts: ManifestFacts<'_>| seal_manifest(fresh().part(), &facts, Aead::AwsLc).err();
+    let refused = |facts: ManifestFacts<'_>| Sealer::manifest_only(fresh().part(), Aead::AwsLc, &facts).err();
     assert!(matches!(refused(facts(&parts, total - 1)), Some(SealError::Lengths { .. })));
     assert!(matches!(refused(facts(&[], 0)), Some(SealError::Parts)));
     let sealer = Sealer::new(fresh().part(), Aead::AesGcm).unwrap();
-    assert!(matches!(sealer.finish(Some(facts(&parts, total))).err(), Some(SealError::Parts)));
+    assert!(matches!(sealer.finish(Some(&facts(&parts, total))).err(), Some(SealError::Parts)));
     let sealer = Sealer::new(fresh().part(), Aead::AesGcm).unwrap();
-    assert!(matches!(sealer.finish(Some(facts(&[], 1))).err(), Some(SealError::Lengths { stated: 1, sealed: 0 })));
+    assert!(matches!(sealer.finish(Some(&facts(&[], 1))).err(), Some(SealError::Lengths { stated: 1, sealed: 0 })));
 }
 
 #[test]
@@ -263,7 +262,7 @@ fn the_length_of_a_manifest_does_not_follow_that_of_a_name() {
     let length = |key: &str| {
         let attributes = Attributes { key: key.into(), ..Attributes::default() };
         let facts = ManifestFacts { attributes: &attributes, parts: Vec::new(), plain_length: 0 };
-        Sealer::new(fresh().part(), Aead::AesGcm).unwrap().finish(Some(facts)).unwrap().1.manifest_length()
+        Sealer::new(fresh().part(), Aead::AesGcm).unwrap().finish(Some(&facts)).unwrap().1.manifest_length()
     };
     assert_eq!(length("a"), length("a-little-longer"));
 }
@@ -273,12 +272,12 @@ fn a_frame_with_other_lengths_than_the_index_says_is_refused() {
     let (frame, end) = sealed(&body(100), &[], Aead::AesGcm);
     for stream in [end.stream_length() - 1, end.stream_length() + 1, end.stream_length() + 16_400] {
         let start = SealedChunks::from_store(&frame[..START_BYTES]);
-        let opener = Opener::new(&opened_key(), end.attempt(), start, stream, Aead::AesGcm).unwrap();
+        let opener = Opener::new(&opened_key(), end.attempt(), &start, stream, Aead::AesGcm).unwrap();
         let chunks = SealedChunks::from_store(&frame[START_BYTES..START_BYTES + 116]);
-        assert!(opener.open(0, chunks, &mut PlainPool::new(0, 0).take()).is_err());
+        assert!(opener.open(0, &chunks, &mut PlainPool::new(0, 0).take()).is_err());
         let tail = SealedChunks::from_store(&frame[usize::try_from(lengths(&end).tail().start).unwrap()..]);
         let other = FrameLengths { stream, ..lengths(&end) };
-        assert!(matches!(Manifest::open(&opened_key(), end.attempt(), tail, other, Aead::AesGcm), Err(OpenError::Footer)));
+        assert!(matches!(Manifest::open(&opened_key(), end.attempt(), &tail, other, Aead::AesGcm), Err(OpenError::Footer)));
     }
 }
 

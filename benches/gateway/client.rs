@@ -1,12 +1,12 @@
 //! A client that costs little: one kept connection, signed requests, bodies counted and dropped.
 
 use bytes::Bytes;
+use hozon::client::Client;
+use hozon::domain::{Clock, SystemClock};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use hozon::client::Client;
-use hozon::domain::{Clock, SystemClock};
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -50,7 +50,8 @@ impl Connection {
         let request = if trailer {
             let length = body.len();
             let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &body).to_be_bytes();
-            let end = format!("\r\n0\r\nx-amz-checksum-crc64nvme:{}\r\n\r\n", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, crc));
+            let end =
+                format!("\r\n0\r\nx-amz-checksum-crc64nvme:{}\r\n\r\n", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, crc));
             let chunked = [format!("{length:x}\r\n").as_bytes(), &body, end.as_bytes()].concat();
             let mut request = self.request(Method::PUT, path, Bytes::from(chunked));
             for (name, value) in [

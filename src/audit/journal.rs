@@ -129,8 +129,15 @@ impl Journal {
         let key = self.key(tenant).await?;
         let id = EventId::parse(&event.id).unwrap_or_else(|_| EventId::random());
         let sealed = key.use_key.seal(&Context::event(tenant, id), &serde_json::to_vec(&event)?)?;
-        let row =
-            JournalRow { tenant, event: id, leaf_hash: leaf_hash(&sealed), event_key: key.id, sealed, at: self.clock.now(), position: None };
+        let row = JournalRow {
+            tenant,
+            event: id,
+            leaf_hash: leaf_hash(&sealed),
+            event_key: key.id,
+            sealed,
+            at: self.clock.now(),
+            position: None,
+        };
         Ok(PendingEvent { event, rows: Events { rows: vec![row], keys: Vec::new() } })
     }
 

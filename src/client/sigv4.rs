@@ -16,15 +16,14 @@ pub(super) struct Credential<'a> {
 pub(super) fn sign(
     request: &mut Request<Full<Bytes>>,
     credential: &Credential<'_>,
-    body: &[u8],
+    hash: &str,
     now: crate::domain::UtcTime,
 ) -> Result<(), http::Error> {
     let moment = now.to_date_time();
     let day = format!("{:04}{:02}{:02}", moment.year(), u8::from(moment.month()), moment.day());
     let stamp = format!("{day}T{:02}{:02}{:02}Z", moment.hour(), moment.minute(), moment.second());
-    let hash = hex::encode(digest::digest(&digest::SHA256, body));
     request.headers_mut().insert("x-amz-date", HeaderValue::from_str(&stamp)?);
-    request.headers_mut().insert("x-amz-content-sha256", HeaderValue::from_str(&hash)?);
+    request.headers_mut().insert("x-amz-content-sha256", HeaderValue::from_str(hash)?);
 
     let headers: BTreeMap<&str, String> = request
         .headers()
@@ -43,10 +42,14 @@ pub(super) fn sign(
         .iter()
         .fold(Zeroizing::new(first.as_bytes().to_vec()), |key, part| Zeroizing::new(mac(&key, part.as_bytes())));
     let signature = hex::encode(mac(&key, to_sign.as_bytes()));
-    let value =
-        format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", credential.access_key);
+    let value = format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", credential.access_key);
     request.headers_mut().insert("authorization", HeaderValue::from_str(&value)?);
     Ok(())
+}
+
+/// What `x-amz-content-sha256` says of a body that is signed whole.
+pub(super) fn hash(body: &[u8]) -> String {
+    hex::encode(digest::digest(&digest::SHA256, body))
 }
 
 fn canonical_query(query: &str) -> String {

@@ -25,6 +25,18 @@ pub enum Hold {
     Held = 1,
 }
 
+impl Hold {
+    /// The value with this number in a row.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::None),
+            1 => Some(Self::Held),
+            _ => None,
+        }
+    }
+}
+
 /// Proof that one version, as it was looked at, may be deleted by a user.
 ///
 /// It names version and revision: a version that is finalised or held between the look and the deletion

@@ -217,6 +217,18 @@ pub enum VersionKind {
     DeleteMarker = 2,
 }
 
+impl VersionKind {
+    /// The value with this number in a row.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Content),
+            2 => Some(Self::DeleteMarker),
+            _ => None,
+        }
+    }
+}
+
 /// One immutable content of a key, or a delete marker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionRow {
@@ -282,6 +294,18 @@ pub enum Nullness {
     Numbered = 0,
     /// It is the null version.
     Null = 1,
+}
+
+impl Nullness {
+    /// The value with this number in a row.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Numbered),
+            1 => Some(Self::Null),
+            _ => None,
+        }
+    }
 }
 
 /// A version's data key, wrapped. A narrow table of its own, so that rewrapping reads nothing else.

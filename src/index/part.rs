@@ -22,11 +22,15 @@ impl fmt::Debug for Part {
 }
 
 impl TenantIndex<'_> {
-    /// The parts of a version that hold the plaintext bytes `range`, in order and without a gap.
+    /// The parts of a version that hold the plaintext bytes `range`, in order and without a gap. A version of a single
+    /// put has none.
     ///
     /// # Errors
     /// [`IndexError`]
     pub async fn parts(&self, version: &Version, range: ByteRange) -> Result<Vec<PartRow>, IndexError> {
+        if version.row.parts == 0 {
+            return Ok(Vec::new());
+        }
         let keys = self.keys().await?;
         let rows = self.engine().parts(version.row.id, range).await?;
         let mut end = None;

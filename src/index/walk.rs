@@ -129,7 +129,7 @@ impl<'w> Walk<'w> {
                 return Ok(());
             };
             level.at = level.directory.seek(|item| item < within || item < segment);
-            let next = level.directory.at(level.at).filter(|seen| seen.text == segment);
+            let next = level.directory.at(level.at).filter(|seen| seen.text == segment && segment.starts_with(within));
             let Some(Step::Directory(path, token)) = next.and_then(|seen| met(self.meets, &level.path, seen)) else {
                 return Ok(());
             };

@@ -148,11 +148,8 @@ impl Objects {
             let subject = admitted.subject();
             let new = new_version(&prepared, subject, admitted.who().id(), now);
             let null = new.null;
-            let committed = self
-                .index
-                .of(admitted.tenant())
-                .put(&subject.was, new, subject.upload.as_ref(), admitted.record().events())
-                .await?;
+            let committed =
+                self.index.of(admitted.tenant()).put(&subject.was, new, subject.upload.as_ref(), admitted.record().events()).await?;
             let gone = match committed {
                 Committed::Done { .. } => {
                     return Ok(Put {
@@ -198,7 +195,12 @@ impl Objects {
     }
 }
 
-fn new_version(prepared: &Prepared, subject: &WriteSubject, enterer: crate::domain::PrincipalId, now: crate::domain::UtcTime) -> NewVersion {
+fn new_version(
+    prepared: &Prepared,
+    subject: &WriteSubject,
+    enterer: crate::domain::PrincipalId,
+    now: crate::domain::UtcTime,
+) -> NewVersion {
     let null = match subject.bucket.versioning {
         crate::domain::Versioning::On => Nullness::Numbered,
         crate::domain::Versioning::Off | crate::domain::Versioning::Suspended => Nullness::Null,

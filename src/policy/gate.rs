@@ -81,7 +81,13 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refused`], on record when it is a verdict.
-    pub async fn list(&self, who: &Arc<Principal>, around: &Circumstances, bucket: &BucketName, prefix: &str) -> Result<Admitted<List>, Refused> {
+    pub async fn list(
+        &self,
+        who: &Arc<Principal>,
+        around: &Circumstances,
+        bucket: &BucketName,
+        prefix: &str,
+    ) -> Result<Admitted<List>, Refused> {
         let mut asked = Asked::new::<List>(who, around, bucket);
         asked.subject.key = Some(prefix.to_owned());
         let bucket = self.bucket::<List>(&asked, bucket).await?;
@@ -223,7 +229,12 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refused`], on record when it is a verdict.
-    pub async fn view_bucket(&self, who: &Arc<Principal>, around: &Circumstances, name: &BucketName) -> Result<Admitted<ViewBucket>, Refused> {
+    pub async fn view_bucket(
+        &self,
+        who: &Arc<Principal>,
+        around: &Circumstances,
+        name: &BucketName,
+    ) -> Result<Admitted<ViewBucket>, Refused> {
         let asked = Asked::new::<ViewBucket>(who, around, name);
         let bucket = self.bucket::<ViewBucket>(&asked, name).await?;
         self.record(&asked, bucket).await
@@ -248,7 +259,12 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refused`], on record when it is a verdict.
-    pub async fn make_bucket(&self, who: &Arc<Principal>, around: &Circumstances, name: &BucketName) -> Result<Admitted<MakeBucket>, Refused> {
+    pub async fn make_bucket(
+        &self,
+        who: &Arc<Principal>,
+        around: &Circumstances,
+        name: &BucketName,
+    ) -> Result<Admitted<MakeBucket>, Refused> {
         let asked = Asked::new::<MakeBucket>(who, around, name);
         if let Err(reason) = rules::decide(who, &Question { right: MakeBucket::RIGHT, bucket: Some(name) }) {
             return Err(self.forbid(&asked, reason).await);
@@ -310,16 +326,10 @@ impl Gate {
         let found = self.index.of(who.tenant()).find(&bucket, place.1, which).await?;
         asked.describe(found.version.as_ref());
         match found.version {
-            Some(version) if version.row.kind == VersionKind::Content => {
-                Ok((asked, ReadSubject { bucket, key: place.1.clone(), version }))
-            }
-            Some(marker) if which == Which::Current => {
-                Err(self.absent(&asked, Refused::NoSuchKey { marker: Some(marker.row.id) }).await)
-            }
+            Some(version) if version.row.kind == VersionKind::Content => Ok((asked, ReadSubject { bucket, key: place.1.clone(), version })),
+            Some(marker) if which == Which::Current => Err(self.absent(&asked, Refused::NoSuchKey { marker: Some(marker.row.id) }).await),
             Some(marker) => Err(self.absent(&asked, Refused::IsDeleteMarker { version: marker.row.id }).await),
-            None if which == Which::Current || found.entry.is_none() => {
-                Err(self.absent(&asked, Refused::NoSuchKey { marker: None }).await)
-            }
+            None if which == Which::Current || found.entry.is_none() => Err(self.absent(&asked, Refused::NoSuchKey { marker: None }).await),
             None => Err(self.absent(&asked, Refused::NoSuchVersion).await),
         }
     }

@@ -1,5 +1,5 @@
-use super::key::{key_of, random_key};
-use super::{OpenError, PlaceOfPart, PlaceOfVersion, SealError};
+use super::key::random_key;
+use super::{PlaceOfPart, PlaceOfVersion, SealError};
 use crate::domain::AttemptId;
 use zeroize::Zeroizing;
 
@@ -30,11 +30,9 @@ impl FreshDataKey {
     /// The key of an open upload, as unwrapped, to seal one more part of it.
     ///
     /// MINT: only `keys` calls this, and only for uploads that are not completed.
-    ///
-    /// # Errors
-    /// [`OpenError::KeyLength`] when `unwrapped` has not the length of a key.
-    pub fn readopt(place: PlaceOfVersion, unwrapped: Zeroizing<Vec<u8>>) -> Result<Self, OpenError> {
-        Ok(Self { place, key: key_of(&unwrapped)? })
+    #[must_use]
+    pub const fn readopt(place: PlaceOfVersion, unwrapped: Zeroizing<[u8; 32]>) -> Self {
+        Self { place, key: unwrapped }
     }
 
     /// The version that it seals for.
@@ -76,11 +74,9 @@ impl OpenedDataKey {
     /// The key of the version at `place`, as unwrapped.
     ///
     /// MINT: only `keys` calls this.
-    ///
-    /// # Errors
-    /// [`OpenError::KeyLength`] when `unwrapped` has not the length of a key.
-    pub fn adopt(place: PlaceOfVersion, unwrapped: Zeroizing<Vec<u8>>) -> Result<Self, OpenError> {
-        Ok(Self { place, key: key_of(&unwrapped)? })
+    #[must_use]
+    pub const fn adopt(place: PlaceOfVersion, unwrapped: Zeroizing<[u8; 32]>) -> Self {
+        Self { place, key: unwrapped }
     }
 
     /// The version that it opens.

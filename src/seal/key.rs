@@ -12,6 +12,8 @@ pub(super) const AEAD_OF_SHORT_THINGS: Aead = Aead::AesGcm;
 /// label of each, and a label is never used for a second thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUse {
+    /// Wraps a root that rests in a file; the master key is made of a passphrase.
+    WrapRoot,
     /// Wraps tenant keys.
     WrapKek,
     /// Wraps data keys of versions.
@@ -50,6 +52,7 @@ impl KeyUse {
     // the parameters, each of one fixed length.
     const fn label(&self) -> &'static str {
         match self {
+            Self::WrapRoot => "wrap-root",
             Self::WrapKek => "wrap-kek",
             Self::WrapDek => "wrap-dek",
             Self::WrapSecret => "wrap-secret",
@@ -92,7 +95,7 @@ impl MasterKey {
     /// # Errors
     /// [`OpenError`] when it was wrapped under another key, for another place, or altered.
     pub fn unwrap(wrapping: &UseKey, context: &Context, wrapped: &[u8]) -> Result<Self, OpenError> {
-        wrapping.open(context, wrapped)?.try_into()
+        wrapping.open_key(context, wrapped).map(Self)
     }
 
     /// The key, wrapped under `wrapping`.
@@ -145,6 +148,18 @@ impl UseKey {
         stream::open_message(&self.0, context, sealed, AEAD_OF_SHORT_THINGS)
     }
 
+    /// Opens a message that holds a key of 32 bytes.
+    ///
+    /// # Errors
+    /// As [`UseKey::open`], and [`OpenError::KeyLength`] when it holds something else.
+    pub fn open_key(&self, context: &Context, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+        let opened = self.open(context, sealed)?;
+        let mut key = Zeroizing::new([0; 32]);
+        let bytes: &[u8; 32] = opened.as_slice().try_into().map_err(|_| OpenError::KeyLength { bytes: opened.len() })?;
+        *key = *bytes;
+        Ok(key)
+    }
+
     /// HMAC-SHA-256 over `parts`, each led by its length.
     #[must_use]
     pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
@@ -162,23 +177,6 @@ impl UseKey {
     pub fn name_key(self) -> NameKey {
         NameKey::new(&self.0)
     }
-}
-
-/// An opened message taken as a master key.
-impl TryFrom<Zeroizing<Vec<u8>>> for MasterKey {
-    type Error = OpenError;
-
-    fn try_from(opened: Zeroizing<Vec<u8>>) -> Result<Self, OpenError> {
-        key_of(&opened).map(Self)
-    }
-}
-
-/// The key that an opened message is.
-pub(super) fn key_of(opened: &[u8]) -> Result<Zeroizing<[u8; 32]>, OpenError> {
-    let bytes: &[u8; 32] = opened.try_into().map_err(|_| OpenError::KeyLength { bytes: opened.len() })?;
-    let mut key = Zeroizing::new([0; 32]);
-    *key = *bytes;
-    Ok(key)
 }
 
 pub(super) fn random_key() -> Result<Zeroizing<[u8; 32]>, SealError> {
@@ -212,6 +210,7 @@ mod tests {
         let (tenant, bucket) = (TenantId::from_bytes([1; 16]), BucketId::from_bytes([1; 16]));
         let name = |bucket, directory| KeyUse::SealName { bucket, directory };
         let uses = [
+            KeyUse::WrapRoot,
             KeyUse::WrapKek,
             KeyUse::WrapDek,
             KeyUse::WrapSecret,

@@ -18,7 +18,7 @@ pub struct ManifestPart {
     /// The attempt that sealed it.
     pub attempt: AttemptId,
     /// Plaintext bytes.
-    pub length: u64,
+    pub plain_length: u64,
     /// Bytes of its sealed stream.
     pub stream_length: u64,
 }
@@ -51,7 +51,7 @@ impl Manifest {
     pub fn open(
         key: &OpenedDataKey,
         attempt: AttemptId,
-        tail: SealedChunks<'_>,
+        tail: &SealedChunks<'_>,
         lengths: FrameLengths,
         aead: Aead,
     ) -> Result<Self, OpenError> {
@@ -135,7 +135,7 @@ pub(super) fn seal(
 const DIGITS_MAX: usize = 20;
 
 fn total(parts: &[ManifestPart]) -> Option<u64> {
-    parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.length))
+    parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.plain_length))
 }
 
 // FORMAT: version 1 of the manifest. Another version is another type with another number.
@@ -181,13 +181,13 @@ impl Written<'_> {
 
 impl WrittenPart {
     fn of(part: &ManifestPart) -> Self {
-        let ManifestPart { number, attempt, length, stream_length } = *part;
-        Self { number, attempt: attempt.to_string(), plain_length: length, stream_length }
+        let ManifestPart { number, attempt, plain_length, stream_length } = *part;
+        Self { number, attempt: attempt.to_string(), plain_length, stream_length }
     }
 
     fn read(&self) -> Option<ManifestPart> {
         let attempt = AttemptId::parse(&self.attempt).ok()?;
         let fits = layout::plain_length(self.stream_length) == Some(self.plain_length);
-        fits.then_some(ManifestPart { number: self.number, attempt, length: self.plain_length, stream_length: self.stream_length })
+        fits.then_some(ManifestPart { number: self.number, attempt, plain_length: self.plain_length, stream_length: self.stream_length })
     }
 }

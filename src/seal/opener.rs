@@ -1,7 +1,7 @@
 use super::aead::TAG_BYTES;
-use super::layout::{self, CHUNK_BYTES, FrameLengths, HEADER_BYTES, SEALED_CHUNK_BYTES, STREAM_HEADER_BYTES};
+use super::layout::{self, CHUNK_BYTES, Cut, FrameLengths, HEADER_BYTES, SEALED_CHUNK_BYTES, STREAM_HEADER_BYTES};
 use super::stream::StreamKey;
-use super::{Aead, Context, OpenError, OpenedDataKey, PlaceOfPart, PlainBuffer};
+use super::{Aead, Context, OpenError, OpenedDataKey, PlaceOfPart, PlainBuffer, PlainPool, Plaintext};
 use crate::domain::AttemptId;
 use std::fmt;
 use std::iter;
@@ -62,12 +62,12 @@ impl Opener {
     pub fn new(
         key: &OpenedDataKey,
         attempt: AttemptId,
-        start: SealedChunks<'_>,
+        start: &SealedChunks<'_>,
         stream_length: u64,
         aead: Aead,
     ) -> Result<Self, OpenError> {
         let place = key.place.part(attempt);
-        if PlaceOfPart::claimed(&start)? != place {
+        if PlaceOfPart::claimed(start)? != place {
             return Err(OpenError::Place);
         }
         let (_, rest) = start.as_bytes().split_first_chunk::<HEADER_BYTES>().ok_or(OpenError::Header)?;
@@ -83,7 +83,7 @@ impl Opener {
     /// # Errors
     /// [`OpenError`] when a chunk was altered or moved, or the run is none of this body. Then nothing is
     /// added to `out`, also of the chunks that are whole.
-    pub fn open(&self, first_chunk: u64, chunks: SealedChunks<'_>, out: &mut PlainBuffer) -> Result<(), OpenError> {
+    pub fn open(&self, first_chunk: u64, chunks: &SealedChunks<'_>, out: &mut PlainBuffer) -> Result<(), OpenError> {
         let run = chunks.as_bytes();
         let length = run.len() as u64;
         let no_run = OpenError::Length { bytes: length };
@@ -104,6 +104,21 @@ impl Opener {
             }
             Ok(())
         })
+    }
+
+    /// Opens `chunks`, read for `cut`, into a buffer of `pool`, and gives exactly the wanted bytes.
+    ///
+    /// # Errors
+    /// As [`Opener::open`], and [`OpenError::Length`] when the store gave less or more than was to be read.
+    pub fn open_cut(&self, cut: &Cut, chunks: &SealedChunks<'_>, pool: &PlainPool) -> Result<Plaintext, OpenError> {
+        let bytes = chunks.len() as u64;
+        if cut.sealed.start.checked_add(bytes) != Some(cut.sealed.end) {
+            return Err(OpenError::Length { bytes });
+        }
+        let mut buffer = pool.take();
+        self.open(cut.first_chunk, chunks, &mut buffer)?;
+        buffer.keep(cut.skip, cut.take)?;
+        Ok(buffer.into_plaintext())
     }
 
     /// Plaintext bytes of the body.

@@ -115,17 +115,22 @@ impl PlainBuffer {
         self.end == self.start
     }
 
-    /// Keeps `take` bytes after the first `skip`, or as many of them as there are.
-    pub fn keep(&mut self, skip: u64, take: u64) {
-        let held = self.len() as u64;
-        let (skip, take) = (skip.min(held), take.min(held - skip.min(held)));
-        // Both are at most `held`, which is a usize.
-        self.start += usize::try_from(skip).unwrap_or(0);
-        let kept = usize::try_from(take).unwrap_or(0);
-        if let Some(rest) = self.bytes.get_mut(self.start + kept..self.end) {
+    /// Keeps only the `take` bytes after the first `skip`.
+    ///
+    /// # Errors
+    /// [`OpenError::Length`] when it does not hold them; it then holds what it held.
+    pub fn keep(&mut self, skip: u64, take: u64) -> Result<(), OpenError> {
+        let place = |count: u64| usize::try_from(count).ok().and_then(|count| self.start.checked_add(count));
+        let missing = OpenError::Length { bytes: self.len() as u64 };
+        let (Some(start), Some(end)) = (place(skip), skip.checked_add(take).and_then(place)) else { return Err(missing) };
+        if end > self.end {
+            return Err(missing);
+        }
+        if let Some(rest) = self.bytes.get_mut(end..self.end) {
             wipe(rest);
         }
-        self.end = self.start + kept;
+        (self.start, self.end) = (start, end);
+        Ok(())
     }
 
     /// What it holds, to be sealed again or handed out.
@@ -217,9 +222,12 @@ mod tests {
     #[test]
     fn a_buffer_keeps_what_is_asked_for_and_wipes_the_rest() {
         let pool = PlainPool::new(1, 8);
-        for (skip, take, kept) in [(0, 7, "patient"), (3, 2, "ie"), (3, 99, "ient"), (99, 1, ""), (0, 0, "")] {
+        for (skip, take, kept) in [(0, 7, "patient"), (3, 2, "ie"), (3, 4, "ient"), (7, 0, ""), (0, 0, "")] {
             let mut buffer = filled(&pool, b"patient");
-            buffer.keep(skip, take);
+            for (skip, take) in [(0, 8), (8, 0), (7, 1), (u64::MAX, 1), (1, u64::MAX)] {
+                assert!(matches!(buffer.keep(skip, take), Err(OpenError::Length { bytes: 7 })));
+            }
+            buffer.keep(skip, take).unwrap();
             assert_eq!(buffer.as_bytes(), kept.as_bytes());
             assert!(buffer.bytes[buffer.end..].iter().all(|byte| *byte == 0));
         }

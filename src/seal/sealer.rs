@@ -31,6 +31,16 @@ impl Sealer {
         Ok(Self { key, aead, stream, chunks: 0, plain_length: 0, out })
     }
 
+    /// Seals a frame that holds only the manifest of a version whose parts lie in frames of their own.
+    ///
+    /// # Errors
+    /// [`SealError`] when the facts name no part or do not add up, or randomness or the cipher fails.
+    pub fn manifest_only(key: FreshPartKey, aead: Aead, facts: &ManifestFacts<'_>) -> Result<(Vec<SealedSegment>, SealedEnd), SealError> {
+        let mut out = Outgoing::new(key.attempt(), frame::header(key.place).to_vec());
+        let (sealed, lengths) = manifest::seal(&key, aead, facts, 0)?;
+        Ok(end(&mut out, &key, sealed, lengths))
+    }
+
     /// Seals the next bytes of the body.
     ///
     /// After an error the frame can only be given up.
@@ -72,12 +82,12 @@ impl Sealer {
     ///
     /// # Errors
     /// [`SealError`] when the facts do not fit what was sealed, or randomness or the cipher fails.
-    pub fn finish(mut self, manifest: Option<ManifestFacts<'_>>) -> Result<(Vec<SealedSegment>, SealedEnd), SealError> {
+    pub fn finish(mut self, manifest: Option<&ManifestFacts<'_>>) -> Result<(Vec<SealedSegment>, SealedEnd), SealError> {
         // The last chunk is always shorter than the others; after a full one it is empty.
         self.seal_pending(0)?;
         let stream = layout::stream_length(self.plain_length);
         let (sealed, lengths) = match manifest {
-            Some(facts) => manifest::seal(&self.key, self.aead, &facts, stream)?,
+            Some(facts) => manifest::seal(&self.key, self.aead, facts, stream)?,
             None => (Vec::new(), FrameLengths { stream, manifest: 0 }),
         };
         Ok(end(&mut self.out, &self.key, sealed, lengths))
@@ -90,16 +100,6 @@ impl Sealer {
         self.chunks += 1;
         Ok(())
     }
-}
-
-/// Seals a frame that holds only the manifest of a version whose parts lie in frames of their own.
-///
-/// # Errors
-/// [`SealError`] when the facts name no part or do not add up, or randomness or the cipher fails.
-pub fn seal_manifest(key: FreshPartKey, facts: &ManifestFacts<'_>, aead: Aead) -> Result<(Vec<SealedSegment>, SealedEnd), SealError> {
-    let mut out = Outgoing::new(key.attempt(), frame::header(key.place).to_vec());
-    let (sealed, lengths) = manifest::seal(&key, aead, facts, 0)?;
-    Ok(end(&mut out, &key, sealed, lengths))
 }
 
 fn end(out: &mut Outgoing, key: &FreshPartKey, mut tail: Vec<u8>, lengths: FrameLengths) -> (Vec<SealedSegment>, SealedEnd) {

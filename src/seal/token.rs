@@ -1,4 +1,4 @@
-use super::key::{key_of, mac, random_key};
+use super::key::{mac, random_key};
 use super::{Context, OpenError, SealError, UseKey};
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
@@ -52,7 +52,7 @@ impl TokenSecret {
     /// # Errors
     /// [`OpenError`] when it was wrapped under another key, for another place, or altered.
     pub fn unwrap(wrapping: &UseKey, context: &Context, wrapped: &[u8]) -> Result<Self, OpenError> {
-        key_of(&wrapping.open(context, wrapped)?).map(Self::from_bytes)
+        wrapping.open_key(context, wrapped).map(Self::from_bytes)
     }
 
     /// The secret, wrapped under `wrapping`.

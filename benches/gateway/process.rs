@@ -1,0 +1,254 @@
+//! The sides as processes of their own, so that the CPU time of each can be told apart.
+
+use super::client::Target;
+use hozon::client::Client;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// Kills its process at the end.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+fn wait_for(path: &Path) -> String {
+    for _ in 0..1_200 {
+        if let Ok(text) = fs::read_to_string(path)
+            && !text.is_empty()
+        {
+            return text;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{} did not appear", path.display());
+}
+
+/// The gateway, with the demo's people, on a directory of its own.
+pub struct Gateway {
+    running: Running,
+    dir: tempfile::TempDir,
+    target: Target,
+}
+
+impl Gateway {
+    pub fn start(aead: &str) -> Self {
+        let dir = tempfile::tempdir_in(std::env::current_dir().unwrap().join("target")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_hozon"))
+            .args(["demo", "--listen", "127.0.0.1:0", "--dir"])
+            .arg(dir.path())
+            .env("HOZON__SEAL__AEAD", aead)
+            .env("HOZON__LISTENER__REQUESTS_PER_SECOND", "1000000")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let demo: serde_json::Value = serde_json::from_str(&wait_for(&dir.path().join("demo.json"))).unwrap();
+        let endpoint = demo["endpoint"].as_str().unwrap();
+        let port = endpoint.rsplit(':').next().unwrap().parse().unwrap();
+        let app = &demo["people"]["app"];
+        let keys = (app["access_key"].as_str().unwrap().to_owned(), Zeroizing::new(app["secret_key"].as_str().unwrap().to_owned()));
+        let client = Client::new(endpoint, &dir.path().join("ca.pem"), demo["region"].as_str().unwrap(), keys).unwrap();
+        Self { running: Running(child), dir, target: Target { port, client: Arc::new(client) } }
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.running.0.id()
+    }
+
+    pub fn target(&self) -> Target {
+        self.target.clone()
+    }
+}
+
+/// This program again, as the server that copies.
+pub struct Direct {
+    running: Running,
+    dir: PathBuf,
+    target: Target,
+}
+
+impl Direct {
+    pub fn start(dir: &Path) -> Self {
+        let port = dir.join("direct.port");
+        let _old = fs::remove_file(&port);
+        let child = Command::new(std::env::current_exe().unwrap()).env("HOZON_BENCH_DIRECT", dir).spawn().unwrap();
+        let port: u16 = wait_for(&port).parse().unwrap();
+        Self { running: Running(child), dir: dir.to_owned(), target: target_at(dir, port) }
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join("direct").join(name)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.running.0.id()
+    }
+
+    pub fn target(&self) -> Target {
+        self.target.clone()
+    }
+}
+
+/// nginx serving the plain file over TLS.
+pub struct Nginx {
+    _running: Running,
+    worker: u32,
+    target: Target,
+}
+
+impl Nginx {
+    pub fn start(dir: &Path, file: &Path) -> Option<Self> {
+        Command::new("nginx").arg("-v").stderr(Stdio::null()).status().ok()?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (dir_text, root) = (dir.display(), file.parent().unwrap().display());
+        let configuration = format!(
+            "daemon off; worker_processes 1; pid {dir_text}/nginx.pid; error_log {dir_text}/nginx.log; user root;\n\
+             events {{ worker_connections 256; }}\n\
+             http {{ access_log off; sendfile on; tcp_nodelay on; client_body_temp_path {dir_text}/ngx; server {{\n\
+             listen 127.0.0.1:{port} ssl; ssl_certificate {dir_text}/server.pem; ssl_certificate_key {dir_text}/server.key;\n\
+             ssl_protocols TLSv1.3; root {root}; }} }}\n"
+        );
+        let path = dir.join("nginx.conf");
+        fs::write(&path, configuration).unwrap();
+        let child = Command::new("nginx").arg("-c").arg(&path).stderr(Stdio::null()).spawn().ok()?;
+        let _pid = wait_for(&dir.join("nginx.pid"));
+        std::thread::sleep(Duration::from_millis(300));
+        let worker = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
+        let worker = worker.split_whitespace().next().unwrap().parse().unwrap();
+        Some(Self { _running: Running(child), worker, target: target_at(dir, port) })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.worker
+    }
+
+    pub fn target(&self) -> Target {
+        self.target.clone()
+    }
+}
+
+fn target_at(dir: &Path, port: u16) -> Target {
+    let keys = ("nobody".to_owned(), Zeroizing::new("nothing".to_owned()));
+    let client = Client::new(&format!("https://localhost:{port}"), &dir.join("ca.pem"), "us-east-1", keys).unwrap();
+    Target { port, client: Arc::new(client) }
+}
+
+/// The certificate that the gateway's demo made, for the server that copies.
+pub fn server_tls(dir: &Path) -> Arc<rustls::ServerConfig> {
+    use rustls::pki_types::pem::PemObject;
+    let chain = rustls::pki_types::CertificateDer::pem_file_iter(dir.join("server.pem")).unwrap().map(Result::unwrap).collect();
+    let key = rustls::pki_types::PrivateKeyDer::from_pem_file(dir.join("server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
+    Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap())
+}
+
+/// User and system time of a process so far.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / 100.0
+}
+
+/// Threads that create, fsync, rename and fsync the directory of small files: creates a second.
+pub fn durable_creates(dir: &Path, threads: usize, bytes: usize, time: Duration) -> f64 {
+    let dir = dir.join("raw");
+    fs::create_dir_all(&dir).unwrap();
+    let done = AtomicU64::new(0);
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let (dir, done) = (&dir, &done);
+            scope.spawn(move || {
+                let content = vec![0x33; bytes];
+                let mut number = 0;
+                while begun.elapsed() < time {
+                    let (temporary, last) = (dir.join(format!("{thread}.{number}.new")), dir.join(format!("{thread}.{number}")));
+                    let mut file = fs::File::create(&temporary).unwrap();
+                    file.write_all(&content).unwrap();
+                    file.sync_all().unwrap();
+                    fs::rename(&temporary, &last).unwrap();
+                    fs::File::open(dir).unwrap().sync_all().unwrap();
+                    number += 1;
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    done.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// Median milliseconds of an append and fdatasync.
+pub fn one_commit(dir: &Path) -> f64 {
+    let mut file = fs::File::create(dir.join("commit.raw")).unwrap();
+    let times = (0..200).map(|_| {
+        let begun = Instant::now();
+        file.write_all(&[0; 4_096]).unwrap();
+        file.sync_data().unwrap();
+        begun.elapsed().as_secs_f64() * 1e3
+    });
+    super::median(times.collect())
+}
+
+/// Median milliseconds of a positioned read from the largest file below `dir`.
+pub fn one_read(dir: &Path, bytes: usize) -> f64 {
+    let largest = walkdir::WalkDir::new(dir)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+        .max_by_key(|entry| entry.metadata().map_or(0, |metadata| metadata.len()))
+        .unwrap();
+    let file = fs::File::open(largest.path()).unwrap();
+    let span = file.metadata().unwrap().len() - bytes as u64;
+    let mut buffer = vec![0; bytes];
+    let times = (0..1_000u64).map(|number| {
+        let begun = Instant::now();
+        file.read_exact_at(&mut buffer, number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % span).unwrap();
+        begun.elapsed().as_secs_f64() * 1e3
+    });
+    super::median(times.collect())
+}
+
+/// The largest resident size of a process while it is watched.
+pub struct Watch {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<u64>,
+}
+
+impl Watch {
+    pub fn stop(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+pub fn watch_memory(pid: u32) -> Watch {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    let thread = std::thread::spawn(move || {
+        let mut peak = 0;
+        while !told.load(Ordering::Relaxed) {
+            let statm = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
+            let pages: u64 = statm.split_whitespace().nth(1).unwrap().parse().unwrap();
+            peak = peak.max(pages * 4_096);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        peak
+    });
+    Watch { stop, thread }
+}

@@ -1,0 +1,331 @@
+//! The engine for one gateway: a SQLite file, one writer with group commit, readers that never wait for it.
+//!
+//! A write is durable when it returns (`synchronous=FULL`). One process holds the file at a time.
+
+mod buckets;
+mod cells;
+mod checkpointer;
+mod condemned;
+mod directories;
+mod journal;
+mod people;
+mod readers;
+mod schema;
+mod uploads;
+mod versions;
+mod writer;
+
+use super::{
+    AccessKeyRow, BucketRow, Changed, Committed, Credential, DirectoryChanges, Engine, EngineError, EventKeyRow, Events, FoundEntry,
+    JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow,
+    VersionChange, VersionRow, Which,
+};
+use crate::domain::{
+    BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, Standing, TenantId, UploadId, UtcTime,
+    VersionId, limits,
+};
+use async_trait::async_trait;
+use checkpointer::Checkpointer;
+use readers::Readers;
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use writer::{Step, Writer};
+
+/// How the SQLite engine is set up.
+#[derive(Debug, Clone)]
+pub struct SqliteSettings {
+    /// The database file. Its directory is made if it is not there.
+    pub path: PathBuf,
+    /// Connections that only read.
+    pub readers: usize,
+}
+
+/// A metadata database in one file.
+#[derive(Debug)]
+pub struct SqliteEngine {
+    writer: Arc<Writer>,
+    readers: Readers,
+    clock: Arc<dyn Clock>,
+    _checkpointer: Checkpointer,
+    // Held to the end: the file belongs to this process.
+    _lock: File,
+}
+
+impl SqliteEngine {
+    /// Opens the database, makes it if it is not there, and brings it to the newest schema.
+    ///
+    /// # Errors
+    /// [`EngineError::InUse`] when another process has it, [`EngineError::TooNew`] when a newer hozon wrote it.
+    pub fn open(settings: &SqliteSettings, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
+        let lock = claim(&settings.path)?;
+        let connection = schema::connect(&settings.path)?;
+        schema::migrate(&connection)?;
+        let readers = Readers::open(&settings.path, settings.readers)?;
+        let writer = Arc::new(Writer::start(connection)?);
+        let checkpointer = Checkpointer::start(schema::connect(&settings.path)?, Arc::clone(&writer), Arc::clone(&clock))?;
+        Ok(Self { writer, readers, clock, _checkpointer: checkpointer, _lock: lock })
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        transaction: impl FnOnce(&Connection) -> Result<Step<T>, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        self.writer.run(transaction).await
+    }
+}
+
+/// Makes the directory and takes the lock beside the file; SQLite's own locks would let two processes in by turns,
+/// and their caches would not know of each other.
+fn claim(path: &Path) -> Result<File, EngineError> {
+    let failed = |source: std::io::Error| EngineError::Failed(Box::new(source));
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    }
+    // Made here so that SQLite does not make it with wider rights; its companions take the rights of the file.
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(failed)?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(PathBuf::from(beside)).map_err(failed)?;
+    match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(EngineError::InUse),
+        Err(errno) => Err(failed(errno.into())),
+    }
+}
+
+/// What a failure of SQLite means to who asked.
+fn failure(error: rusqlite::Error) -> EngineError {
+    use rusqlite::ErrorCode;
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => EngineError::Full,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => EngineError::Busy,
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => EngineError::Unavailable,
+        _ => EngineError::Failed(Box::new(error)),
+    }
+}
+
+fn rows_changed(connection: &Connection, sql: &str, values: impl Params) -> Result<usize, EngineError> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(failure)
+}
+
+fn exists(connection: &Connection, sql: &str, values: impl Params) -> Result<bool, EngineError> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.exists(values)).map_err(failure)
+}
+
+fn one<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+    read: impl FnOnce(&Row<'_>) -> Result<T, EngineError>,
+) -> Result<Option<T>, EngineError> {
+    let mut statement = connection.prepare_cached(sql).map_err(failure)?;
+    statement.query_row(values, |row| Ok(read(row))).optional().map_err(failure)?.transpose()
+}
+
+fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, EngineError>,
+) -> Result<Vec<T>, EngineError> {
+    let mut statement = connection.prepare_cached(sql).map_err(failure)?;
+    let mut rows = statement.query(values).map_err(failure)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failure)? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+#[async_trait]
+impl Engine for SqliteEngine {
+    async fn create_tenant(&self, tenant: TenantRow, keks: Vec<KekRow>, secrets: Vec<SecretRow>) -> Result<Changed, EngineError> {
+        self.write(move |db| people::create_tenant(db, &tenant, &keks, &secrets)).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantRow>, EngineError> {
+        self.readers.look(people::tenants)
+    }
+
+    async fn tenant(&self, id: TenantId) -> Result<Option<TenantRow>, EngineError> {
+        self.readers.look(|db| people::tenant(db, id))
+    }
+
+    async fn set_tenant_standing(&self, id: TenantId, standing: Standing, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| people::set_tenant_standing(db, id, standing, &events)).await
+    }
+
+    async fn keks(&self, tenant: TenantId, purpose: KekPurpose) -> Result<Vec<KekRow>, EngineError> {
+        self.readers.look(|db| people::keks(db, tenant, purpose))
+    }
+
+    async fn secrets(&self, tenant: TenantId, kind: SecretKind) -> Result<Vec<SecretRow>, EngineError> {
+        self.readers.look(|db| people::secrets(db, tenant, kind))
+    }
+
+    async fn create_principal(&self, row: PrincipalRow, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| people::create_principal(db, &row, &events)).await
+    }
+
+    async fn principals(&self, tenant: TenantId) -> Result<Vec<PrincipalRow>, EngineError> {
+        self.readers.look(|db| people::principals(db, tenant))
+    }
+
+    async fn update_principal(&self, row: PrincipalRow, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| people::update_principal(db, &row, &events)).await
+    }
+
+    async fn create_access_key(&self, row: AccessKeyRow, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| people::create_access_key(db, &row, &events)).await
+    }
+
+    async fn credential(&self, access_key: &str) -> Result<Option<Credential>, EngineError> {
+        self.readers.look(|db| people::credential(db, access_key))
+    }
+
+    async fn access_keys(&self, tenant: TenantId, principal: Option<PrincipalId>) -> Result<Vec<AccessKeyRow>, EngineError> {
+        self.readers.look(|db| people::access_keys(db, tenant, principal))
+    }
+
+    async fn update_access_key(&self, row: AccessKeyRow, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| people::update_access_key(db, &row, &events)).await
+    }
+
+    async fn create_bucket(&self, row: BucketRow, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| buckets::create(db, &row, &events)).await
+    }
+
+    async fn bucket(&self, tenant: TenantId, name: &BucketName) -> Result<Option<BucketRow>, EngineError> {
+        self.readers.look(|db| buckets::by_name(db, tenant, name))
+    }
+
+    async fn buckets(&self, tenant: TenantId) -> Result<Vec<BucketRow>, EngineError> {
+        self.readers.look(|db| buckets::of_tenant(db, tenant))
+    }
+
+    async fn update_bucket(&self, row: BucketRow, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| buckets::update(db, &row, &events)).await
+    }
+
+    async fn delete_bucket(&self, id: BucketId, revision: u64, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| buckets::delete(db, id, revision, &events)).await
+    }
+
+    async fn find(&self, bucket: BucketId, key: Token, which: Which) -> Result<Option<FoundEntry>, EngineError> {
+        self.readers.look(|db| versions::find(db, bucket, key, which))
+    }
+
+    async fn versions(&self, entry: EntryId, before: Option<u64>, limit: usize) -> Result<Vec<VersionRow>, EngineError> {
+        self.readers.look(|db| versions::of_entry(db, entry, before, limit))
+    }
+
+    async fn parts(&self, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError> {
+        self.readers.look(|db| versions::parts(db, version, range))
+    }
+
+    async fn part(&self, version: VersionId, number: u32) -> Result<Option<PartRow>, EngineError> {
+        self.readers.look(|db| versions::part(db, version, number))
+    }
+
+    async fn parts_after(&self, version: VersionId, after: u32, limit: usize) -> Result<Vec<PartRow>, EngineError> {
+        self.readers.look(|db| versions::parts_after(db, version, after, limit))
+    }
+
+    async fn commit(&self, change: VersionChange) -> Result<Committed, EngineError> {
+        let now = self.clock.now();
+        self.write(move |db| versions::commit(db, &change, now)).await
+    }
+
+    async fn update_version(&self, row: VersionRow, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| versions::update(db, &row, &events)).await
+    }
+
+    async fn directory_changes(
+        &self,
+        bucket: BucketId,
+        directory: Token,
+        mark: u64,
+        limit: usize,
+    ) -> Result<DirectoryChanges, EngineError> {
+        if limit <= limits::LISTING_REFRESH_ROWS {
+            // A warm cache asks for the few rows since it last looked.
+            return self.readers.look(|db| directories::changes(db, bucket, directory, mark, limit));
+        }
+        self.readers.scan(move |db| directories::changes(db, bucket, directory, mark, limit)).await
+    }
+
+    async fn create_upload(&self, row: UploadRow, uploads_max: usize, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| uploads::create(db, &row, uploads_max, &events)).await
+    }
+
+    async fn upload(&self, bucket: BucketId, id: UploadId) -> Result<Option<UploadRow>, EngineError> {
+        self.readers.look(|db| uploads::by_id(db, bucket, id))
+    }
+
+    async fn uploads(&self, bucket: BucketId) -> Result<Vec<UploadRow>, EngineError> {
+        self.readers.scan(move |db| uploads::of_bucket(db, bucket)).await
+    }
+
+    async fn idle_uploads(&self, before: UtcTime, limit: usize) -> Result<Vec<UploadRow>, EngineError> {
+        self.readers.look(|db| uploads::idle(db, before, limit))
+    }
+
+    async fn put_upload_part(&self, row: UploadPartRow, touched: UtcTime, events: Events) -> Result<Committed, EngineError> {
+        self.write(move |db| uploads::put_part(db, &row, touched, &events)).await
+    }
+
+    async fn upload_parts(&self, upload: UploadId, after: u32, limit: usize) -> Result<Vec<UploadPartRow>, EngineError> {
+        self.readers.look(|db| uploads::parts(db, upload, after, limit))
+    }
+
+    async fn abort_upload(&self, bucket: BucketId, id: UploadId, events: Events) -> Result<Changed, EngineError> {
+        let now = self.clock.now();
+        self.write(move |db| uploads::abort(db, (bucket, id), now, &events)).await
+    }
+
+    async fn append(&self, events: Events) -> Result<(), EngineError> {
+        self.write(move |db| journal::write_events(db, &events).map(Step::Keep).map_err(failure)).await
+    }
+
+    async fn events(&self, tenant: TenantId, before: Option<u64>, limit: usize) -> Result<Vec<(u64, JournalRow)>, EngineError> {
+        self.readers.scan(move |db| journal::events(db, tenant, before, limit)).await
+    }
+
+    async fn event_key(&self, tenant: TenantId, id: EventKeyId) -> Result<Option<EventKeyRow>, EngineError> {
+        self.readers.look(|db| journal::event_key(db, tenant, id))
+    }
+
+    async fn add_provider_log(&self, rows: Vec<ProviderLogRow>) -> Result<(), EngineError> {
+        self.write(move |db| journal::add_provider_log(db, &rows).map(Step::Keep)).await
+    }
+
+    async fn provider_log(&self, limit: usize) -> Result<Vec<ProviderLogRow>, EngineError> {
+        self.readers.look(|db| journal::provider_log(db, limit))
+    }
+
+    async fn condemn(&self, blobs: Vec<BlobId>, at: UtcTime) -> Result<Vec<BlobId>, EngineError> {
+        self.write(move |db| condemned::condemn_unnamed(db, &blobs, at).map(Step::Keep)).await
+    }
+
+    async fn condemned(&self, before: UtcTime, limit: usize) -> Result<Vec<BlobId>, EngineError> {
+        self.readers.look(|db| condemned::before(db, before, limit))
+    }
+
+    async fn forget_condemned(&self, blobs: Vec<BlobId>) -> Result<(), EngineError> {
+        self.write(move |db| condemned::forget(db, &blobs).map(Step::Keep)).await
+    }
+
+    async fn probe(&self, within: Duration) -> Result<(), EngineError> {
+        let touch =
+            self.write(|db| rows_changed(db, "UPDATE counters SET value = value WHERE name = 'epoch'", []).map(|_rows| Step::Keep(())));
+        tokio::time::timeout(within, touch).await.map_err(|_| EngineError::Busy)?
+    }
+
+    async fn count_versions(&self) -> Result<u64, EngineError> {
+        self.readers.scan(versions::count).await
+    }
+}

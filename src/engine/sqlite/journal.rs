@@ -1,0 +1,91 @@
+//! The audit log's rows, the keys that sealed them, and the provider's own counts.
+
+use super::cells::{Cells, whole};
+use super::{all, one, rows_changed};
+use crate::domain::{EventId, EventKeyId, NodeId, TenantId};
+use crate::engine::{EngineError, EventKeyRow, Events, JournalRow, ProviderLogRow};
+use rusqlite::{Connection, params};
+
+/// Writes events into the transaction under way. One that is there already stays as it is.
+pub(super) fn write_events(connection: &Connection, events: &Events) -> rusqlite::Result<()> {
+    for key in &events.keys {
+        let sql = "INSERT OR IGNORE INTO event_keys (tenant, id, node, created, kek_version, wrapped) VALUES (?, ?, ?, ?, ?, ?)";
+        connection.prepare_cached(sql)?.execute(params![
+            key.tenant.as_bytes(),
+            key.id.as_bytes(),
+            key.node.as_bytes(),
+            key.created.micros(),
+            key.kek_version,
+            key.wrapped
+        ])?;
+    }
+    for row in &events.rows {
+        let sql = "INSERT OR IGNORE INTO journal (tenant, event, leaf_hash, event_key, sealed, at) VALUES (?, ?, ?, ?, ?, ?)";
+        connection.prepare_cached(sql)?.execute(params![
+            row.tenant.as_bytes(),
+            row.event.as_bytes(),
+            row.leaf_hash,
+            row.event_key.as_bytes(),
+            row.sealed,
+            row.at.micros()
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn events(
+    connection: &Connection,
+    tenant: TenantId,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<(u64, JournalRow)>, EngineError> {
+    let sql = "SELECT row, tenant, event, leaf_hash, event_key, sealed, at, position FROM journal
+               WHERE tenant = ? AND row < ? ORDER BY row DESC LIMIT ?";
+    let values = params![tenant.as_bytes(), before.map_or(i64::MAX, whole), whole(limit as u64)];
+    all(connection, sql, values, |row| {
+        let mut cells = Cells::new(row, "journal");
+        let number = cells.number()?;
+        let row = JournalRow {
+            tenant: cells.id(TenantId::from_bytes)?,
+            event: cells.id(EventId::from_bytes)?,
+            leaf_hash: cells.take()?,
+            event_key: cells.id(EventKeyId::from_bytes)?,
+            sealed: cells.take()?,
+            at: cells.time()?,
+            position: cells.some_number()?,
+        };
+        Ok((number, row))
+    })
+}
+
+pub(super) fn event_key(connection: &Connection, tenant: TenantId, id: EventKeyId) -> Result<Option<EventKeyRow>, EngineError> {
+    let sql = "SELECT id, tenant, node, created, kek_version, wrapped FROM event_keys WHERE tenant = ? AND id = ?";
+    one(connection, sql, params![tenant.as_bytes(), id.as_bytes()], |row| {
+        let mut cells = Cells::new(row, "event_keys");
+        Ok(EventKeyRow {
+            id: cells.id(EventKeyId::from_bytes)?,
+            tenant: cells.id(TenantId::from_bytes)?,
+            node: cells.id(NodeId::from_bytes)?,
+            created: cells.time()?,
+            kek_version: cells.number()?,
+            wrapped: cells.take()?,
+        })
+    })
+}
+
+pub(super) fn add_provider_log(connection: &Connection, rows: &[ProviderLogRow]) -> Result<(), EngineError> {
+    for row in rows {
+        let sql = "INSERT INTO provider_log (minute, reason, network, count) VALUES (?, ?, ?, ?)
+                   ON CONFLICT (minute, reason, network) DO UPDATE SET count = count + excluded.count";
+        rows_changed(connection, sql, params![row.minute.micros(), row.reason, row.network, whole(row.count)])?;
+    }
+    Ok(())
+}
+
+pub(super) fn provider_log(connection: &Connection, limit: usize) -> Result<Vec<ProviderLogRow>, EngineError> {
+    let sql = "SELECT minute, reason, network, count FROM provider_log ORDER BY minute DESC, reason, network LIMIT ?";
+    all(connection, sql, [whole(limit as u64)], |row| {
+        let mut cells = Cells::new(row, "provider_log");
+        Ok(ProviderLogRow { minute: cells.time()?, reason: cells.take()?, network: cells.take()?, count: cells.number()? })
+    })
+}

@@ -1,0 +1,197 @@
+use super::cells::{Cells, whole};
+use super::journal::write_events;
+use super::people::concluded;
+use super::writer::Step;
+use super::{all, buckets, condemned, failure, one, rows_changed};
+use crate::domain::{
+    AttemptId, BucketId, ChecksumAlgorithm, ChecksumType, ETag, PrincipalId, RecordState, TenantId, UploadId, UtcTime, VersionId,
+};
+use crate::engine::{Changed, Committed, EngineError, Events, UploadPartRow, UploadRow};
+use rusqlite::{Connection, params};
+
+const UPLOAD: &str = "id, bucket, tenant, key, version, initiator, created, touched, state, checksum_algorithm, checksum_composite,
+    kek_version, sealed_attributes, sealed_tags, dek_kek_version, wrapped_dek, revision, mac";
+const PART: &str = "upload, number, attempt, blob, blob_offset, blob_length, length, stream_length, stored_crc, etag, etag_parts,
+    sealed_checksums, modified, kek_version, mac";
+
+pub(super) fn create(connection: &Connection, row: &UploadRow, uploads_max: usize, events: &Events) -> Result<Step<Changed>, EngineError> {
+    let counted = "SELECT count(*) FROM uploads WHERE bucket = ?";
+    let open = one(connection, counted, [row.bucket.as_bytes()], |row| Cells::new(row, "uploads").number::<u64>())?;
+    if !buckets::is_there(connection, row.bucket)? || open.is_none_or(|open| open >= uploads_max as u64) {
+        return Ok(Step::Undo(Changed::Conflict));
+    }
+    let sql = format!("INSERT INTO uploads ({UPLOAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let values = params![
+        row.id.as_bytes(),
+        row.bucket.as_bytes(),
+        row.tenant.as_bytes(),
+        row.key.0,
+        row.version.as_bytes(),
+        row.initiator.as_bytes(),
+        row.created.micros(),
+        row.touched.micros(),
+        row.state as u8,
+        row.checksum.map(|(algorithm, _)| algorithm.name()),
+        row.checksum.map(|(_, kind)| kind == ChecksumType::Composite),
+        row.kek_version,
+        row.sealed_attributes,
+        row.sealed_tags,
+        row.dek_kek_version,
+        row.wrapped_dek,
+        whole(row.revision),
+        row.mac.0
+    ];
+    let changed = rows_changed(connection, &sql, values)?;
+    concluded(connection, changed, events)
+}
+
+pub(super) fn by_id(connection: &Connection, bucket: BucketId, id: UploadId) -> Result<Option<UploadRow>, EngineError> {
+    let sql = format!("SELECT {UPLOAD} FROM uploads WHERE id = ? AND bucket = ?");
+    one(connection, &sql, params![id.as_bytes(), bucket.as_bytes()], upload_of)
+}
+
+pub(super) fn of_bucket(connection: &Connection, bucket: BucketId) -> Result<Vec<UploadRow>, EngineError> {
+    let sql = format!("SELECT {UPLOAD} FROM uploads WHERE bucket = ? ORDER BY created, id");
+    all(connection, &sql, [bucket.as_bytes()], upload_of)
+}
+
+pub(super) fn idle(connection: &Connection, before: UtcTime, limit: usize) -> Result<Vec<UploadRow>, EngineError> {
+    let sql = format!("SELECT {UPLOAD} FROM uploads WHERE touched < ? ORDER BY touched LIMIT ?");
+    all(connection, &sql, params![before.micros(), whole(limit as u64)], upload_of)
+}
+
+pub(super) fn put_part(
+    connection: &Connection,
+    row: &UploadPartRow,
+    touched: UtcTime,
+    events: &Events,
+) -> Result<Step<Committed>, EngineError> {
+    let touch = "UPDATE uploads SET touched = max(touched, ?) WHERE id = ?";
+    if rows_changed(connection, touch, params![touched.micros(), row.upload.as_bytes()])? == 0 {
+        return Ok(Step::Undo(Committed::UploadChanged));
+    }
+    if condemned::is_condemned(connection, &row.location.blob)? {
+        return Ok(Step::Undo(Committed::Condemned));
+    }
+    let replaced = "DELETE FROM upload_parts WHERE upload = ? AND number = ? RETURNING blob";
+    let replaced = one(connection, replaced, params![row.upload.as_bytes(), row.number], blob_of)?;
+    let sql = format!("INSERT INTO upload_parts ({PART}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let values = params![
+        row.upload.as_bytes(),
+        row.number,
+        row.attempt.as_bytes(),
+        row.location.blob.to_bytes(),
+        whole(row.location.offset),
+        whole(row.location.length),
+        whole(row.length),
+        whole(row.stream_length),
+        row.stored_crc.cast_signed(),
+        row.etag.bits(),
+        row.etag.parts(),
+        row.sealed_checksums,
+        row.modified.micros(),
+        row.kek_version,
+        row.mac.0
+    ];
+    rows_changed(connection, &sql, values)?;
+    if let Some(blob) = replaced {
+        condemned::condemn(connection, &blob, touched)?;
+    }
+    write_events(connection, events).map_err(failure)?;
+    Ok(Step::Keep(Committed::Done { seq: 0 }))
+}
+
+pub(super) fn parts(connection: &Connection, upload: UploadId, after: u32, limit: usize) -> Result<Vec<UploadPartRow>, EngineError> {
+    let sql = format!("SELECT {PART} FROM upload_parts WHERE upload = ? AND number > ? ORDER BY number LIMIT ?");
+    all(connection, &sql, params![upload.as_bytes(), after, whole(limit as u64)], part_of)
+}
+
+pub(super) fn abort(
+    connection: &Connection,
+    (bucket, id): (BucketId, UploadId),
+    now: UtcTime,
+    events: &Events,
+) -> Result<Step<Changed>, EngineError> {
+    let changed = rows_changed(connection, "DELETE FROM uploads WHERE id = ? AND bucket = ?", params![id.as_bytes(), bucket.as_bytes()])?;
+    if changed == 1 {
+        drop_parts(connection, id, now)?;
+    }
+    concluded(connection, changed, events)
+}
+
+/// Ends an upload whose version is in the transaction under way. False if it has another revision.
+pub(super) fn complete(connection: &Connection, id: UploadId, revision: u64, now: UtcTime) -> Result<bool, EngineError> {
+    let sql = "DELETE FROM uploads WHERE id = ? AND revision = ?";
+    if rows_changed(connection, sql, params![id.as_bytes(), whole(revision)])? == 0 {
+        return Ok(false);
+    }
+    // The version's own part rows are there already, so only blobs that it does not use become condemned.
+    drop_parts(connection, id, now)?;
+    Ok(true)
+}
+
+fn drop_parts(connection: &Connection, id: UploadId, now: UtcTime) -> Result<(), EngineError> {
+    let blobs = all(connection, "SELECT blob FROM upload_parts WHERE upload = ?", [id.as_bytes()], blob_of)?;
+    rows_changed(connection, "DELETE FROM upload_parts WHERE upload = ?", [id.as_bytes()])?;
+    for blob in blobs {
+        condemned::condemn(connection, &blob, now)?;
+    }
+    Ok(())
+}
+
+fn blob_of(row: &rusqlite::Row<'_>) -> Result<Vec<u8>, EngineError> {
+    row.get(0).map_err(failure)
+}
+
+fn upload_of(row: &rusqlite::Row<'_>) -> Result<UploadRow, EngineError> {
+    let mut cells = Cells::new(row, "uploads");
+    Ok(UploadRow {
+        id: cells.id(UploadId::from_bytes)?,
+        bucket: cells.id(BucketId::from_bytes)?,
+        tenant: cells.id(TenantId::from_bytes)?,
+        key: cells.token()?,
+        version: cells.id(VersionId::from_bytes)?,
+        initiator: cells.id(PrincipalId::from_bytes)?,
+        created: cells.time()?,
+        touched: cells.time()?,
+        state: cells.one_of(RecordState::from_number)?,
+        checksum: checksum_of(&mut cells)?,
+        kek_version: cells.number()?,
+        sealed_attributes: cells.take()?,
+        sealed_tags: cells.take()?,
+        dek_kek_version: cells.number()?,
+        wrapped_dek: cells.take()?,
+        revision: cells.number()?,
+        mac: cells.mac()?,
+    })
+}
+
+fn checksum_of(cells: &mut Cells<'_>) -> Result<Option<(ChecksumAlgorithm, ChecksumType)>, EngineError> {
+    let (algorithm, composite): (Option<String>, Option<bool>) = (cells.take()?, cells.take()?);
+    match (algorithm, composite) {
+        (None, None) => Ok(None),
+        (Some(name), Some(composite)) => {
+            let algorithm = ChecksumAlgorithm::parse(&name).ok_or_else(|| cells.corrupt())?;
+            Ok(Some((algorithm, if composite { ChecksumType::Composite } else { ChecksumType::FullObject })))
+        }
+        _ => Err(cells.corrupt()),
+    }
+}
+
+fn part_of(row: &rusqlite::Row<'_>) -> Result<UploadPartRow, EngineError> {
+    let mut cells = Cells::new(row, "upload_parts");
+    Ok(UploadPartRow {
+        upload: cells.id(UploadId::from_bytes)?,
+        number: cells.number()?,
+        attempt: cells.id(AttemptId::from_bytes)?,
+        location: cells.location()?,
+        length: cells.number()?,
+        stream_length: cells.number()?,
+        stored_crc: cells.bits()?,
+        etag: ETag::new(cells.take()?, cells.number()?),
+        sealed_checksums: cells.take()?,
+        modified: cells.time()?,
+        kek_version: cells.number()?,
+        mac: cells.mac()?,
+    })
+}

@@ -1,0 +1,300 @@
+use super::cells::{Cells, whole};
+use super::directories::{self, entry_of};
+use super::journal::write_events;
+use super::people::concluded;
+use super::writer::Step;
+use super::{all, buckets, condemned, failure, one, rows_changed, uploads};
+use crate::domain::{
+    AttemptId, BucketId, ByteRange, ETag, EntryId, Hold, Location, PrincipalId, RecordClass, RecordState, Retention, UtcTime, VersionId,
+};
+use crate::engine::{
+    Changed, Committed, DekRow, EngineError, EntryChange, Events, FoundEntry, FoundVersion, Nullness, PartRow, Token, VersionChange,
+    VersionKind, VersionRow, Which,
+};
+use rusqlite::{Connection, params};
+
+const VERSION: &str = "v.id, v.bucket, v.entry, v.kind, v.nullness, v.created, v.size, v.etag, v.etag_parts, v.state, v.class,
+    v.retention_rule, v.retention_event, v.retention_started, v.retention_until, v.hold, v.patient, v.enterer, v.parent, v.kek_version,
+    v.sealed_attributes, v.sealed_tags, v.attempt, v.blob, v.offset, v.length, v.stream_length, v.manifest_length, v.stored_crc, v.parts,
+    v.revision, v.mac, v.seq";
+const PART: &str = "version, number, attempt, blob, blob_offset, blob_length, offset, length, stream_length, stored_crc, sealed_checksums,
+    kek_version, mac";
+
+/// A key's entry and the version asked for, in one statement and so at one moment.
+pub(super) fn find(connection: &Connection, bucket: BucketId, key: Token, which: Which) -> Result<Option<FoundEntry>, EngineError> {
+    let entry = directories::ENTRY.split(',').map(|column| format!("e.{}", column.trim())).collect::<Vec<_>>().join(", ");
+    let (on, id) = match which {
+        Which::Current => ("v.id = e.current_version", None),
+        Which::Id(id) => ("v.entry = e.id AND v.id = ?3", Some(*id.as_bytes())),
+        Which::Null => ("v.entry = e.id AND v.nullness = 1", None),
+    };
+    let sql = format!(
+        "SELECT {entry}, {VERSION}, d.version, d.kek_version, d.wrapped FROM entries e
+         LEFT JOIN versions v ON {on} LEFT JOIN deks d ON d.version = v.id WHERE e.bucket = ?1 AND e.key = ?2"
+    );
+    let read = |row: &rusqlite::Row<'_>| {
+        let mut cells = Cells::new(row, "entries");
+        let entry = entry_of(&mut cells)?;
+        cells.of_table("versions");
+        let version = if cells.is_null() { None } else { Some(found_of(&mut cells)?) };
+        Ok(FoundEntry { entry, version })
+    };
+    match id {
+        Some(id) => one(connection, &sql, params![bucket.as_bytes(), key.0, id], read),
+        None => one(connection, &sql, params![bucket.as_bytes(), key.0], read),
+    }
+}
+
+pub(super) fn of_entry(connection: &Connection, entry: EntryId, before: Option<u64>, limit: usize) -> Result<Vec<VersionRow>, EngineError> {
+    let sql = format!("SELECT {VERSION} FROM versions v WHERE v.entry = ? AND v.seq < ? ORDER BY v.seq DESC LIMIT ?");
+    let values = params![entry.as_bytes(), before.map_or(i64::MAX, whole), whole(limit as u64)];
+    all(connection, &sql, values, |row| version_of(&mut Cells::new(row, "versions")))
+}
+
+pub(super) fn parts(connection: &Connection, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError> {
+    let sql = format!("SELECT {PART} FROM parts WHERE version = ? AND offset < ? AND offset + length > ? ORDER BY number");
+    all(connection, &sql, params![version.as_bytes(), whole(range.end), whole(range.start)], part_of)
+}
+
+pub(super) fn part(connection: &Connection, version: VersionId, number: u32) -> Result<Option<PartRow>, EngineError> {
+    let sql = format!("SELECT {PART} FROM parts WHERE version = ? AND number = ?");
+    one(connection, &sql, params![version.as_bytes(), number], part_of)
+}
+
+pub(super) fn parts_after(connection: &Connection, version: VersionId, after: u32, limit: usize) -> Result<Vec<PartRow>, EngineError> {
+    let sql = format!("SELECT {PART} FROM parts WHERE version = ? AND number > ? ORDER BY number LIMIT ?");
+    all(connection, &sql, params![version.as_bytes(), after, whole(limit as u64)], part_of)
+}
+
+/// One transaction on the versions of one key, as [`VersionChange`] says.
+pub(super) fn commit(connection: &Connection, change: &VersionChange, now: UtcTime) -> Result<Step<Committed>, EngineError> {
+    if !buckets::is_there(connection, change.bucket)? {
+        return Ok(Step::Undo(Committed::BucketGone));
+    }
+    let mut seq = 0;
+    if let Some((version, dek, parts)) = &change.version {
+        let blobs = version.location.iter().chain(parts.iter().map(|part| &part.location)).map(|location| &location.blob);
+        for blob in blobs {
+            if condemned::is_condemned(connection, blob)? {
+                return Ok(Step::Undo(Committed::Condemned));
+            }
+        }
+        seq = insert(connection, version, dek.as_ref(), parts)?;
+    }
+    let entry = match &change.entry {
+        EntryChange::Insert(row) | EntryChange::Update { row, .. } => row.id,
+        EntryChange::Remove { id, .. } => *id,
+    };
+    for (version, revision) in &change.remove {
+        if !remove(connection, entry, *version, *revision, now)? {
+            return Ok(Step::Undo(Committed::EntryChanged));
+        }
+    }
+    if !directories::change(connection, &change.entry, &change.directories, now)? {
+        return Ok(Step::Undo(Committed::EntryChanged));
+    }
+    if let Some((upload, revision)) = change.upload
+        && !uploads::complete(connection, upload, revision, now)?
+    {
+        return Ok(Step::Undo(Committed::UploadChanged));
+    }
+    write_events(connection, &change.events).map_err(failure)?;
+    Ok(Step::Keep(Committed::Done { seq }))
+}
+
+pub(super) fn update(connection: &Connection, row: &VersionRow, events: &Events) -> Result<Step<Changed>, EngineError> {
+    let retention = row.retention.as_ref();
+    let sql =
+        "UPDATE versions SET state = ?, retention_rule = ?, retention_event = ?, retention_started = ?, retention_until = ?, hold = ?,
+               kek_version = ?, sealed_attributes = ?, sealed_tags = ?, revision = ?, mac = ? WHERE id = ? AND bucket = ? AND revision = ?";
+    let values = params![
+        row.state as u8,
+        retention.map(|retention| &retention.rule),
+        retention.map(|retention| &retention.start_event),
+        retention.and_then(|retention| retention.started).map(UtcTime::micros),
+        retention.and_then(|retention| retention.until).map(UtcTime::micros),
+        retention.map(|retention| retention.hold as u8),
+        row.kek_version,
+        row.sealed_attributes,
+        row.sealed_tags,
+        whole(row.revision),
+        row.mac.0,
+        row.id.as_bytes(),
+        row.bucket.as_bytes(),
+        whole(row.revision) - 1
+    ];
+    let changed = rows_changed(connection, sql, values)?;
+    concluded(connection, changed, events)
+}
+
+pub(super) fn count(connection: &Connection) -> Result<u64, EngineError> {
+    let counted = one(connection, "SELECT count(*) FROM versions", [], |row| Cells::new(row, "versions").number())?;
+    counted.ok_or(EngineError::Corrupt { table: "versions" })
+}
+
+/// Adds the rows of a new version; its `seq` is the order among all.
+fn insert(connection: &Connection, row: &VersionRow, dek: Option<&DekRow>, parts: &[PartRow]) -> Result<u64, EngineError> {
+    let seq = directories::next_mark(connection)?;
+    let columns = VERSION.replace("v.", "");
+    let places = vec!["?"; columns.split(',').count()].join(", ");
+    let retention = row.retention.as_ref();
+    let values = params![
+        row.id.as_bytes(),
+        row.bucket.as_bytes(),
+        row.entry.as_bytes(),
+        row.kind as u8,
+        row.null as u8,
+        row.created.micros(),
+        whole(row.size),
+        row.etag.bits(),
+        row.etag.parts(),
+        row.state as u8,
+        row.class.as_ref().map(RecordClass::as_str),
+        retention.map(|retention| &retention.rule),
+        retention.map(|retention| &retention.start_event),
+        retention.and_then(|retention| retention.started).map(UtcTime::micros),
+        retention.and_then(|retention| retention.until).map(UtcTime::micros),
+        retention.map(|retention| retention.hold as u8),
+        row.patient.map(|token| token.0),
+        row.enterer.as_bytes(),
+        row.parent.as_ref().map(VersionId::as_bytes),
+        row.kek_version,
+        row.sealed_attributes,
+        row.sealed_tags,
+        row.attempt.as_bytes(),
+        row.location.map(|location| location.blob.to_bytes()),
+        row.location.map(|location| whole(location.offset)),
+        row.location.map(|location| whole(location.length)),
+        whole(row.stream_length),
+        whole(row.manifest_length),
+        row.stored_crc.cast_signed(),
+        row.parts,
+        whole(row.revision),
+        row.mac.0,
+        seq
+    ];
+    rows_changed(connection, &format!("INSERT INTO versions ({columns}) VALUES ({places})"), values)?;
+    if let Some(dek) = dek {
+        let sql = "INSERT INTO deks (version, kek_version, wrapped) VALUES (?, ?, ?)";
+        rows_changed(connection, sql, params![dek.version.as_bytes(), dek.kek_version, dek.wrapped])?;
+    }
+    for part in parts {
+        let sql = format!("INSERT INTO parts ({PART}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        let values = params![
+            part.version.as_bytes(),
+            part.number,
+            part.attempt.as_bytes(),
+            part.location.blob.to_bytes(),
+            whole(part.location.offset),
+            whole(part.location.length),
+            whole(part.offset),
+            whole(part.length),
+            whole(part.stream_length),
+            part.stored_crc.cast_signed(),
+            part.sealed_checksums,
+            part.kek_version,
+            part.mac.0
+        ];
+        rows_changed(connection, &sql, values)?;
+    }
+    u64::try_from(seq).map_err(|_| EngineError::Corrupt { table: "counters" })
+}
+
+/// Removes a version of this entry and revision with its key and parts. False if it is another.
+fn remove(connection: &Connection, entry: EntryId, version: VersionId, revision: u64, now: UtcTime) -> Result<bool, EngineError> {
+    let blob_of = |row: &rusqlite::Row<'_>| row.get::<_, Option<Vec<u8>>>(0).map_err(failure);
+    let sql = "SELECT blob FROM parts WHERE version = ?";
+    let mut blobs = all(connection, sql, [version.as_bytes()], blob_of)?;
+    let sql = "DELETE FROM versions WHERE id = ? AND entry = ? AND revision = ? RETURNING blob";
+    let Some(blob) = one(connection, sql, params![version.as_bytes(), entry.as_bytes(), whole(revision)], blob_of)? else {
+        return Ok(false);
+    };
+    blobs.push(blob);
+    rows_changed(connection, "DELETE FROM deks WHERE version = ?", [version.as_bytes()])?;
+    rows_changed(connection, "DELETE FROM parts WHERE version = ?", [version.as_bytes()])?;
+    for blob in blobs.into_iter().flatten() {
+        condemned::condemn(connection, &blob, now)?;
+    }
+    Ok(true)
+}
+
+fn found_of(cells: &mut Cells<'_>) -> Result<FoundVersion, EngineError> {
+    let version = version_of(cells)?;
+    cells.of_table("deks");
+    let dek = if cells.is_null() {
+        None
+    } else {
+        Some(DekRow { version: cells.id(VersionId::from_bytes)?, kek_version: cells.number()?, wrapped: cells.take()? })
+    };
+    Ok(FoundVersion { version, dek })
+}
+
+fn version_of(cells: &mut Cells<'_>) -> Result<VersionRow, EngineError> {
+    Ok(VersionRow {
+        id: cells.id(VersionId::from_bytes)?,
+        bucket: cells.id(BucketId::from_bytes)?,
+        entry: cells.id(EntryId::from_bytes)?,
+        kind: cells.one_of(VersionKind::from_number)?,
+        null: cells.one_of(Nullness::from_number)?,
+        created: cells.time()?,
+        size: cells.number()?,
+        etag: ETag::new(cells.take()?, cells.number()?),
+        state: cells.one_of(RecordState::from_number)?,
+        class: cells.some_parsed(RecordClass::parse)?,
+        retention: retention_of(cells)?,
+        patient: cells.take::<Option<[u8; 32]>>()?.map(Token),
+        enterer: cells.id(PrincipalId::from_bytes)?,
+        parent: cells.some_id(VersionId::from_bytes)?,
+        kek_version: cells.number()?,
+        sealed_attributes: cells.take()?,
+        sealed_tags: cells.take()?,
+        attempt: cells.id(AttemptId::from_bytes)?,
+        location: some_location(cells)?,
+        stream_length: cells.number()?,
+        manifest_length: cells.number()?,
+        stored_crc: cells.bits()?,
+        parts: cells.number()?,
+        revision: cells.number()?,
+        mac: cells.mac()?,
+        seq: cells.number()?,
+    })
+}
+
+fn some_location(cells: &mut Cells<'_>) -> Result<Option<Location>, EngineError> {
+    if cells.is_null() {
+        cells.skip(3);
+        return Ok(None);
+    }
+    cells.location().map(Some)
+}
+
+fn retention_of(cells: &mut Cells<'_>) -> Result<Option<Retention>, EngineError> {
+    if cells.is_null() {
+        cells.skip(5);
+        return Ok(None);
+    }
+    Ok(Some(Retention {
+        rule: cells.take()?,
+        start_event: cells.take()?,
+        started: cells.some_time()?,
+        until: cells.some_time()?,
+        hold: cells.one_of(Hold::from_number)?,
+    }))
+}
+
+fn part_of(row: &rusqlite::Row<'_>) -> Result<PartRow, EngineError> {
+    let mut cells = Cells::new(row, "parts");
+    Ok(PartRow {
+        version: cells.id(VersionId::from_bytes)?,
+        number: cells.number()?,
+        attempt: cells.id(AttemptId::from_bytes)?,
+        location: cells.location()?,
+        offset: cells.number()?,
+        length: cells.number()?,
+        stream_length: cells.number()?,
+        stored_crc: cells.bits()?,
+        sealed_checksums: cells.take()?,
+        kek_version: cells.number()?,
+        mac: cells.mac()?,
+    })
+}

@@ -1,0 +1,321 @@
+//! Random keys, deletions and questions against a sorted map.
+
+use super::memory::Memory;
+use super::support::{House, marker, nullness, sqlite};
+use hozon::domain::{VersionId, Versioning};
+use hozon::engine::{Committed, Engine, Nullness, VersionKind, Which};
+use hozon::index::{Bucket, Index, ListItem, ListQuery, VersionItem, VersionMarker, VersionsQuery};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Put(String),
+    Hide(String),
+    /// The version with this number, counted over all that there are.
+    Remove(usize),
+    List(ListQuestion),
+}
+
+#[derive(Debug, Clone)]
+struct ListQuestion {
+    prefix: String,
+    delimiter: Option<String>,
+    after: Option<String>,
+    limit: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    id: VersionId,
+    kind: VersionKind,
+    null: Nullness,
+    size: u64,
+}
+
+/// Versions of each key, newest first.
+type Model = BTreeMap<String, Vec<Kept>>;
+
+fn text(pieces: std::ops::Range<usize>) -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec!["a", "b", "/", "-", ".", "é", "//", "0"]);
+    prop::collection::vec(piece, pieces).prop_map(|pieces| pieces.concat())
+}
+
+fn question() -> impl Strategy<Value = ListQuestion> {
+    let delimiter = prop::sample::select(vec!["/", "/", "/", "-", "a", "é", "//", "/a", "b/", ""]).prop_map(str::to_owned);
+    (text(0..3), prop::option::of(delimiter), prop::option::of(text(0..4)), 1..7_usize)
+        .prop_map(|(prefix, delimiter, after, limit)| ListQuestion { prefix, delimiter, after, limit })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => text(1..6).prop_map(Step::Put),
+        1 => text(1..4).prop_map(Step::Hide),
+        3 => (0..1_000_usize).prop_map(Step::Remove),
+        2 => question().prop_map(Step::List),
+    ]
+}
+
+fn versioning() -> impl Strategy<Value = Versioning> {
+    prop::sample::select(vec![Versioning::Off, Versioning::On, Versioning::Suspended])
+}
+
+async fn write(house: &House, bucket: &Bucket, model: &mut Model, key: &str, kind: VersionKind) {
+    // Numbered and null versions both come up where versioning was switched off again.
+    let null = match bucket.versioning {
+        Versioning::Suspended if model.len().is_multiple_of(2) => Nullness::Numbered,
+        other => nullness(other),
+    };
+    let size = model.values().map(Vec::len).sum::<usize>() as u64;
+    let new = if kind == VersionKind::Content { house.content(bucket, key, null, size).await } else { marker(key, null) };
+    let id = new.id;
+    let committed = house.put(bucket, key, new).await.unwrap();
+    assert!(matches!(committed, Committed::Done { .. }));
+    let versions = model.entry(key.to_owned()).or_default();
+    versions.retain(|kept| null == Nullness::Numbered || kept.null == Nullness::Numbered);
+    let size = if kind == VersionKind::Content { size } else { 0 };
+    versions.insert(0, Kept { id, kind, null, size });
+}
+
+async fn remove(house: &House, bucket: &Bucket, model: &mut Model, number: usize) {
+    let all: Vec<_> = model.iter().flat_map(|(key, versions)| versions.iter().map(|kept| (key.clone(), kept.id))).collect();
+    let Some((key, id)) = all.get(number % all.len().max(1)).cloned() else {
+        return;
+    };
+    let committed = house.remove(bucket, &key, Which::Id(id)).await.unwrap();
+    assert!(matches!(committed, Committed::Done { .. }));
+    let versions = model.get_mut(&key).unwrap();
+    versions.retain(|kept| kept.id != id);
+    if versions.is_empty() {
+        model.remove(&key);
+    }
+}
+
+fn common<'k>(key: &'k str, prefix: &str, delimiter: Option<&str>) -> Option<&'k str> {
+    let delimiter = delimiter.filter(|delimiter| !delimiter.is_empty())?;
+    let at = key[prefix.len()..].find(delimiter)?;
+    Some(&key[..prefix.len() + at + delimiter.len()])
+}
+
+/// What S3 shows of the keys, whole, told in the most naive way.
+fn expected(model: &Model, asked: &ListQuestion) -> Vec<(String, Option<u64>)> {
+    let mut items: Vec<(String, Option<u64>)> = Vec::new();
+    for (key, versions) in model {
+        let after = asked.after.as_deref();
+        if versions[0].kind != VersionKind::Content || !key.starts_with(&asked.prefix) || after.is_some_and(|after| key.as_str() <= after) {
+            continue;
+        }
+        match common(key, &asked.prefix, asked.delimiter.as_deref()) {
+            Some(common) if after.is_some_and(|after| after.starts_with(common)) => {}
+            Some(common) if items.last().is_some_and(|(last, _)| last == common) => {}
+            Some(common) => items.push((common.to_owned(), None)),
+            None => items.push((key.clone(), Some(versions[0].size))),
+        }
+    }
+    items
+}
+
+async fn listed(index: &Index, bucket: &Bucket, asked: &ListQuestion, limit: usize) -> Vec<(String, Option<u64>)> {
+    let mut items = Vec::new();
+    let ListQuestion { prefix, delimiter, mut after, .. } = asked.clone();
+    loop {
+        let query = ListQuery { prefix: prefix.clone(), delimiter: delimiter.clone(), after, limit };
+        let page = index.of(bucket.tenant).list(bucket, &query).await.unwrap();
+        assert!(page.items.len() <= limit);
+        assert!(!page.more || page.items.len() == limit, "a page that is not full says that there is more");
+        items.extend(page.items.into_iter().map(|item| match item {
+            ListItem::Key { key, size, .. } => (key, Some(size)),
+            ListItem::Prefix(prefix) => (prefix, None),
+        }));
+        if !page.more {
+            return items;
+        }
+        after = page.last;
+    }
+}
+
+type Shown = (String, Option<(VersionId, VersionKind, Nullness, bool, u64)>);
+
+fn expected_versions(model: &Model, asked: &ListQuestion) -> Vec<Shown> {
+    let mut items: Vec<Shown> = Vec::new();
+    for (key, versions) in model {
+        let after = asked.after.as_deref();
+        if !key.starts_with(&asked.prefix) || after.is_some_and(|after| key.as_str() <= after) {
+            continue;
+        }
+        match common(key, &asked.prefix, asked.delimiter.as_deref()) {
+            Some(common) if after.is_some_and(|after| after.starts_with(common)) => {}
+            Some(common) if items.last().is_some_and(|(last, _)| last == common) => {}
+            Some(common) => items.push((common.to_owned(), None)),
+            None => {
+                let versions = versions.iter().enumerate();
+                items.extend(versions.map(|(age, v)| (key.clone(), Some((v.id, v.kind, v.null, age == 0, v.size)))));
+            }
+        }
+    }
+    items
+}
+
+async fn listed_versions(index: &Index, bucket: &Bucket, asked: &ListQuestion, limit: usize) -> Vec<Shown> {
+    let mut items = Vec::new();
+    let ListQuestion { prefix, delimiter, after: mut key_marker, .. } = asked.clone();
+    let mut version_marker: Option<VersionMarker> = None;
+    loop {
+        let query = VersionsQuery { prefix: prefix.clone(), delimiter: delimiter.clone(), key_marker, version_marker, limit };
+        let page = index.of(bucket.tenant).list_versions(bucket, &query).await.unwrap();
+        assert!(page.items.len() <= limit);
+        assert!(!page.more || page.items.len() == limit, "a page that is not full says that there is more");
+        items.extend(page.items.into_iter().map(|item| match item {
+            VersionItem::Version { key, version, null, kind, is_latest, size, .. } => (key, Some((version, kind, null, is_latest, size))),
+            VersionItem::Prefix(prefix) => (prefix, None),
+        }));
+        if !page.more {
+            return items;
+        }
+        let (key, version) = page.last.unwrap();
+        (key_marker, version_marker) = (Some(key), version);
+    }
+}
+
+async fn compare(house: &House, bucket: &Bucket, model: &Model, asked: &ListQuestion) {
+    for index in [house.index.as_ref(), &house.cold()] {
+        for limit in [asked.limit, 1_000] {
+            assert_eq!(listed(index, bucket, asked, limit).await, expected(model, asked), "keys, {asked:?}");
+            assert_eq!(listed_versions(index, bucket, asked, limit).await, expected_versions(model, asked), "versions, {asked:?}");
+        }
+    }
+}
+
+async fn run(engine: Arc<dyn Engine>, versioning: Versioning, steps: Vec<Step>) {
+    let house = House::over(engine).await;
+    let tenant = house.tenant("hospital").await;
+    let bucket = house.bucket(tenant, "files", versioning).await;
+    let mut model = Model::new();
+    for step in steps {
+        match step {
+            Step::Put(key) => write(&house, &bucket, &mut model, &key, VersionKind::Content).await,
+            Step::Hide(key) if bucket.versioning == Versioning::Off && !key.is_empty() => {}
+            Step::Hide(key) => write(&house, &bucket, &mut model, &key, VersionKind::DeleteMarker).await,
+            Step::Remove(number) => remove(&house, &bucket, &mut model, number).await,
+            Step::List(asked) => compare(&house, &bucket, &model, &asked).await,
+        }
+    }
+    for delimiter in [None, Some("/".to_owned())] {
+        let everything = ListQuestion { prefix: String::new(), delimiter, after: None, limit: 2 };
+        compare(&house, &bucket, &model, &everything).await;
+    }
+}
+
+fn on_a_runtime(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bucket_lists_as_a_sorted_map_would(versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
+        on_a_runtime(run(Arc::new(Memory::default()), versioning, steps));
+    }
+}
+
+proptest! {
+    // Each write waits for the disk.
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bucket_in_sqlite_lists_as_a_sorted_map_would(versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
+        let directory = tempfile::tempdir().unwrap();
+        on_a_runtime(run(sqlite(directory.path()), versioning, steps));
+    }
+}
+
+#[test]
+fn keys_that_look_like_directories_list_in_byte_order() {
+    let keys = ["a", "a/", "a//", "a//b", "a/b", "a-b", "a.b", "a0", "/", "//", "é/é", "b/c/d", "b/c", "b/c-d"];
+    let mut steps: Vec<Step> = keys.iter().map(|key| Step::Put((*key).to_owned())).collect();
+    for prefix in ["", "a", "a/", "a//", "/", "b/c", "é"] {
+        for delimiter in [None, Some("/"), Some("-"), Some("//"), Some("/c")] {
+            for after in [None, Some(""), Some("a"), Some("a/"), Some("a//"), Some("a/b"), Some("b/c"), Some("zz")] {
+                let (prefix, delimiter, after) = (prefix.to_owned(), delimiter.map(str::to_owned), after.map(str::to_owned));
+                steps.push(Step::List(ListQuestion { prefix, delimiter, after, limit: 3 }));
+            }
+        }
+    }
+    on_a_runtime(run(Arc::new(Memory::default()), Versioning::Off, steps));
+}
+
+#[tokio::test]
+async fn deleting_page_by_page_empties_a_bucket() {
+    let house = House::over(Arc::new(Memory::default())).await;
+    let tenant = house.tenant("hospital").await;
+    let bucket = house.bucket(tenant, "files", Versioning::On).await;
+    for key in ["a/1", "a/1", "a/1", "a/1", "b"] {
+        house.put(&bucket, key, house.content(&bucket, key, Nullness::Numbered, 1).await).await.unwrap();
+    }
+    let mut query = VersionsQuery { limit: 2, ..VersionsQuery::default() };
+    loop {
+        let page = house.index.of(tenant).list_versions(&bucket, &query).await.unwrap();
+        for item in &page.items {
+            let VersionItem::Version { key, version, .. } = item else { panic!("nothing is rolled up") };
+            house.remove(&bucket, key, Which::Id(*version)).await.unwrap();
+        }
+        if !page.more {
+            break;
+        }
+        // The marker names a version that is gone by now, as with every client that empties a bucket.
+        (query.key_marker, query.version_marker) = page.last.map(|(key, version)| (Some(key), version)).unwrap();
+    }
+    let left = house.index.of(tenant).list_versions(&bucket, &VersionsQuery { limit: 9, ..VersionsQuery::default() }).await.unwrap();
+    assert_eq!(left.items, []);
+    assert_eq!(house.index.engine().count_versions().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_page_of_no_items_says_nothing_more() {
+    let house = House::over(Arc::new(Memory::default())).await;
+    let tenant = house.tenant("hospital").await;
+    let bucket = house.bucket(tenant, "files", Versioning::Off).await;
+    house.put(&bucket, "a", house.content(&bucket, "a", Nullness::Null, 1).await).await.unwrap();
+    let page = house.index.of(tenant).list(&bucket, &ListQuery::default()).await.unwrap();
+    assert!(page.items.is_empty() && !page.more && page.last.is_none());
+}
+
+#[tokio::test]
+async fn a_restored_database_voids_what_was_opened() {
+    let engine = Arc::new(Memory::default());
+    let house = House::over(engine.clone()).await;
+    let tenant = house.tenant("hospital").await;
+    let bucket = house.bucket(tenant, "files", Versioning::Off).await;
+    let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 10 };
+    for key in ["a", "b"] {
+        house.put(&bucket, key, house.content(&bucket, key, Nullness::Null, 1).await).await.unwrap();
+    }
+    assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 2);
+    {
+        // Yesterday's database: `b` was not there yet, and there is no tombstone that says so.
+        let mut tables = engine.tables();
+        let newest = tables.entries.values().max_by_key(|entry| entry.mark).unwrap().id;
+        tables.entries.remove(&newest);
+        tables.epoch += 1;
+    }
+    assert_eq!(listed(&house.index, &bucket, &everything, 10).await, [("a".to_owned(), Some(1))]);
+}
+
+#[tokio::test]
+async fn names_opened_under_withdrawn_keys_are_not_shown_again() {
+    let engine = Arc::new(Memory::default());
+    let house = House::over(engine.clone()).await;
+    let tenant = house.tenant("hospital").await;
+    let bucket = house.bucket(tenant, "files", Versioning::Off).await;
+    let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 10 };
+    house.put(&bucket, "a", house.content(&bucket, "a", Nullness::Null, 1).await).await.unwrap();
+    assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 1);
+    // Marks stand still, so only an empty cache can show what is no longer there.
+    engine.tables().entries.clear();
+    assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 1);
+    house.leases.purge(tenant);
+    house.index.sweep();
+    assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 0);
+}
