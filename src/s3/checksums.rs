@@ -31,10 +31,7 @@ impl Expected {
     /// # Errors
     /// `InvalidRequest` when they contradict each other or name what is not known.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Fault> {
-        let md5 = text(headers, "content-md5").map(str::to_owned);
-        if md5.as_deref().is_some_and(|stated| value(stated, 16).is_none()) {
-            return Err(Fault::new(S3ErrorCode::InvalidDigest, "The Content-MD5 you specified was invalid."));
-        }
+        let md5 = stated_md5(headers)?;
         let in_header = ChecksumAlgorithm::ALL.into_iter().filter_map(|a| Some((a, Place::Header(text(headers, header_of(a))?.to_owned()))));
         let mut stated: Vec<_> = in_header.collect();
         if let Some(names) = text(headers, "x-amz-trailer") {
@@ -65,6 +62,15 @@ impl Expected {
             )),
             _ => Ok(Self { md5, checksum }),
         }
+    }
+
+    /// Only the MD5: for a document whose other checksums are about something else.
+    ///
+    /// # Errors
+    /// `InvalidDigest` when it is no MD5.
+    pub(super) fn md5_of(headers: &HeaderMap) -> Result<Self, Fault> {
+        let md5 = stated_md5(headers)?;
+        Ok(Self { md5, checksum: None })
     }
 
     /// The algorithm whose value the client states.
@@ -203,6 +209,14 @@ pub(super) const fn header_of(algorithm: ChecksumAlgorithm) -> &'static str {
         ChecksumAlgorithm::Sha1 => "x-amz-checksum-sha1",
         ChecksumAlgorithm::Sha256 => "x-amz-checksum-sha256",
     }
+}
+
+fn stated_md5(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+    let md5 = text(headers, "content-md5").map(str::to_owned);
+    if md5.as_deref().is_some_and(|stated| value(stated, 16).is_none()) {
+        return Err(Fault::new(S3ErrorCode::InvalidDigest, "The Content-MD5 you specified was invalid."));
+    }
+    Ok(md5)
 }
 
 fn type_named(name: &str) -> Option<ChecksumType> {

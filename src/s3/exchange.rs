@@ -12,7 +12,9 @@ pub(super) struct Exchange {
     fault: OnceLock<Fault>,
     who: OnceLock<Arc<Principal>>,
     document: OnceLock<Expected>,
+    operation: OnceLock<&'static str>,
     is_broken: AtomicBool,
+    is_as_is: AtomicBool,
 }
 
 impl Exchange {
@@ -34,6 +36,26 @@ impl Exchange {
     /// Who asks.
     pub(super) fn who(&self) -> Option<&Arc<Principal>> {
         self.who.get()
+    }
+
+    /// Keeps which operation it is.
+    pub(super) fn name(&self, operation: &'static str) {
+        let _once_only = self.operation.set(operation);
+    }
+
+    /// Which operation it is, for metrics.
+    pub(super) fn operation(&self) -> &'static str {
+        self.operation.get().copied().unwrap_or("Other")
+    }
+
+    /// Has the answer sent as it is, whatever its status: it is not S3's.
+    pub(super) fn answer_as_is(&self) {
+        self.is_as_is.store(true, Ordering::Release);
+    }
+
+    /// Whether the answer is not S3's.
+    pub(super) fn is_as_is(&self) -> bool {
+        self.is_as_is.load(Ordering::Acquire)
     }
 
     /// Has the body checked against what is stated of it, as a document that is read whole.

@@ -138,7 +138,7 @@ pub(super) async fn delete(service: &Service, call: Call, input: DeleteObjectInp
         // A version that is not there is answered like one that was deleted.
         Deleted::Nothing => (None, input.version_id),
         Deleted::Version { version, kind } => {
-            ((kind == VersionKind::Marker).then_some(true), input.version_id.and(answer::shown_version(&bucket, version)))
+            ((kind == VersionKind::DeleteMarker).then_some(true), input.version_id.and(answer::shown_version(&bucket, version)))
         }
         Deleted::Marker { version } => (Some(true), answer::shown_version(&bucket, version)),
     };
@@ -186,7 +186,7 @@ async fn delete_one(service: &Service, call: &Call, bucket: &str, object: &Objec
     let mut one = DeletedObject { key: Some(object.key.clone()), version_id: object.version_id.clone(), ..Default::default() };
     match deleted {
         Deleted::Nothing => {}
-        Deleted::Version { version, kind } if kind == VersionKind::Marker => {
+        Deleted::Version { version, kind } if kind == VersionKind::DeleteMarker => {
             one.delete_marker = Some(true);
             one.delete_marker_version_id = answer::shown_version(&bucket, version);
         }
