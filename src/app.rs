@@ -49,7 +49,7 @@ impl Gateway {
         let services = Arc::new(Services::build(&settings).await?);
         let listener = Listener::bind(settings.listener.clone(), Arc::clone(&services.meters)).await?;
         let address = listener.address().map_err(StartError::Address)?;
-        let admin = Admin::bind(&settings.admin_socket, admin_services(&services)).await?;
+        let admin = Admin::bind(&settings.admin_socket, admin_services(&services, &settings)).await?;
 
         let stop = Stop::new();
         let engine = Arc::clone(&services.engine);
@@ -60,7 +60,8 @@ impl Gateway {
         let api = Arc::new(Api::new(Arc::clone(&services.gate), AccessLog::new(Arc::clone(&services.journal))));
         let service = s3::service(front(&services, &settings, api))?;
         let chores = chores::start(&services, &stop);
-        let admin = tokio::spawn(admin.serve(stop.clone()));
+        let stopped = stop.clone();
+        let admin = tokio::spawn(admin.serve(async move { stopped.asked().await }));
         let serving = tokio::spawn(listener.serve(service, readiness, stop.clone()));
         tracing::info!(%address, "serving");
         Ok(Self { services, address, stop, serving, admin, chores })
@@ -114,14 +115,17 @@ impl Gateway {
     }
 }
 
-fn admin_services(services: &Services) -> AdminServices {
+fn admin_services(services: &Services, settings: &Settings) -> AdminServices {
     AdminServices {
         clock: Arc::clone(&services.clock),
         engine: Arc::clone(&services.engine),
         leases: Arc::clone(&services.leases),
         people: Arc::clone(&services.people),
         index: Arc::clone(&services.index),
+        journal: Arc::clone(&services.journal),
         blobs: services.blobs.clone(),
         meters: Arc::clone(&services.meters),
+        job_types: settings.job_types.clone(),
+        record_classes: settings.record_classes.clone(),
     }
 }

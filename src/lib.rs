@@ -4,6 +4,7 @@
 //! outer layers to the inner ones; `docs/ARCHITECTURE.md` has the picture and `tests/house_rules.rs`
 //! keeps it.
 
+pub mod admin;
 pub mod api;
 pub mod audit;
 pub mod blob;
@@ -24,4 +25,5 @@ pub mod report;
 pub mod root;
 pub mod s3;
 pub mod seal;
+pub mod telemetry;
 pub mod upkeep;

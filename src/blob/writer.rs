@@ -15,10 +15,8 @@ pub struct BlobWriter {
 }
 
 /// Proof that a whole frame is durable. Only [`BlobWriter::finish`] makes it.
-///
-/// `Clone`, because a commit that loses its compare-and-set is tried again with the same bytes.
 #[must_use = "bytes that no version names are an orphan"]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Stored {
     location: Location,
     attempt: AttemptId,

@@ -8,6 +8,7 @@ use crate::index::{Found, NewContent as IndexContent, NewVersion, UploadedPart};
 use crate::keys::WrappedDek;
 use crate::policy::{Admitted, Circumstances, Write, WriteSubject};
 use crate::seal::{FreshPartKey, ManifestFacts, Sealer};
+use std::sync::Arc;
 
 /// How often a write is decided again because its key keeps changing.
 const DECISIONS_MAX: usize = 16;
@@ -57,7 +58,7 @@ pub(super) struct Prepared {
     pub(super) attributes: Attributes,
     pub(super) tags: Vec<(String, String)>,
     pub(super) condition: WriteCondition,
-    pub(super) stored: Stored,
+    pub(super) stored: Arc<Stored>,
     pub(super) dek: WrappedDek,
     pub(super) size: u64,
     pub(super) etag: ETag,
@@ -95,7 +96,7 @@ impl Objects {
             attributes: content.attributes,
             tags: content.tags,
             condition: content.condition,
-            stored,
+            stored: Arc::new(stored),
             dek,
             size,
             etag: ETag::random(1),
@@ -217,7 +218,7 @@ fn new_version(
         attributes: prepared.attributes.clone(),
         tags: prepared.tags.clone(),
         content: IndexContent::Body {
-            stored: prepared.stored.clone(),
+            stored: Arc::clone(&prepared.stored),
             dek: (prepared.dek.kek_version, prepared.dek.wrapped.clone()),
             size: prepared.size,
             parts: prepared.parts.clone(),

@@ -6,6 +6,7 @@ use crate::engine::{Changed, Committed};
 use crate::index::{IndexError, NewUpload, NewUploadPart, Upload, UploadedPart};
 use crate::policy::{AbortUpload, AddPart, Admitted, Circumstances, ViewUpload, Write};
 use crate::seal::{ManifestFacts, ManifestPart, Sealer};
+use std::sync::Arc;
 
 /// A part that was stored.
 #[derive(Debug, Clone)]
@@ -161,6 +162,7 @@ impl Objects {
         }
         let stored = writer.finish(end).await?;
         let count = u32::try_from(parts.len()).unwrap_or(limits::PARTS_MAX);
+        let stored = Arc::new(stored);
         let prepared = Prepared { attributes, tags, condition: wanted.condition, stored, dek, size, etag: ETag::random(count), parts };
         self.commit(around, admitted, prepared).await
     }

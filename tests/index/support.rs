@@ -69,7 +69,7 @@ impl House {
     pub(super) async fn content(&self, bucket: &Bucket, key: &str, null: Nullness, size: u64) -> NewVersion {
         let new = marker(key, null);
         let stored = self.stored(bucket, new.id, size).await;
-        let content = NewContent::Body { stored, dek: (1, vec![7; 104]), size, parts: Vec::new() };
+        let content = NewContent::Body { stored: stored.into(), dek: (1, vec![7; 104]), size, parts: Vec::new() };
         NewVersion { etag: ETag::random(1), content, ..new }
     }
 

@@ -49,7 +49,8 @@ impl<E: Engine + 'static> Scene<E> {
         let upload = house.index.of(tenant).upload(&bucket, first).await.unwrap().unwrap();
         let parts = house.index.of(tenant).upload_parts(&upload, 0, 9).await.unwrap();
         let size = parts.iter().map(UploadedPart::length).sum();
-        let body = NewContent::Body { stored: house.stored(&bucket, upload.version(), 0).await, dek: (1, vec![5; 104]), size, parts };
+        let body =
+            NewContent::Body { stored: house.stored(&bucket, upload.version(), 0).await.into(), dek: (1, vec![5; 104]), size, parts };
         let new = NewVersion { id: upload.version(), content: body, ..marker(MULTIPART, Nullness::Numbered) };
         let was = house.index.of(tenant).find(&bucket, &key(MULTIPART), Which::Current).await.unwrap();
         house.index.of(tenant).put(&was, new, Some(&upload), Events::default()).await.unwrap();

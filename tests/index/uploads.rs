@@ -50,7 +50,7 @@ async fn part(house: &House, bucket: &Bucket, upload: &Upload, number: u32) -> C
 
 async fn completed(house: &House, bucket: &Bucket, upload: &Upload, parts: Vec<UploadedPart>) -> NewVersion {
     let size = parts.iter().map(UploadedPart::length).sum();
-    let content = NewContent::Body { stored: house.stored(bucket, upload.version(), 0).await, dek: (1, vec![5; 104]), size, parts };
+    let content = NewContent::Body { stored: house.stored(bucket, upload.version(), 0).await.into(), dek: (1, vec![5; 104]), size, parts };
     NewVersion {
         id: upload.version(),
         null: Nullness::Numbered,
