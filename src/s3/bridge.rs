@@ -7,9 +7,9 @@ use super::endpoint::Native;
 use super::fault::Fault;
 use super::host::BaseDomains;
 use super::operations::{self, Operations};
+use super::parameters;
 use super::query::Query;
 use super::service::Service;
-use super::parameters;
 use crate::domain::{BucketName, limits};
 use crate::identity::{Authenticator, Presented, Principal};
 use async_trait::async_trait;
@@ -29,8 +29,7 @@ use std::sync::Arc;
 const OWN: &str = "-";
 
 /// Operations whose request is a document that is read whole.
-const DOCUMENTS: [&str; 6] =
-    ["CreateBucket", "PutBucketVersioning", "PutBucketAcl", "PutObjectAcl", "PutObjectTagging", "DeleteObjects"];
+const DOCUMENTS: [&str; 6] = ["CreateBucket", "PutBucketVersioning", "PutBucketAcl", "PutObjectAcl", "PutObjectTagging", "DeleteObjects"];
 
 /// The protocol crate over our parts.
 pub(super) fn protocol(service: Service, authenticator: Arc<Authenticator>, domains: BaseDomains, native: Native) -> S3Service {

@@ -44,7 +44,8 @@ fn check_location(wanted: Option<&BucketLocationConstraint>, region: &str) -> Re
         None | Some("") => Ok(()),
         Some(wanted) if wanted == region => Ok(()),
         Some(wanted) => {
-            let message = format!("The {wanted} location constraint is incompatible for the region specific endpoint this request was sent to.");
+            let message =
+                format!("The {wanted} location constraint is incompatible for the region specific endpoint this request was sent to.");
             Err(Fault::new(S3ErrorCode::IllegalLocationConstraintException, message).with("Region", region))
         }
     }

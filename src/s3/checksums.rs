@@ -32,12 +32,16 @@ impl Expected {
     /// `InvalidRequest` when they contradict each other or name what is not known.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Fault> {
         let md5 = stated_md5(headers)?;
-        let in_header = ChecksumAlgorithm::ALL.into_iter().filter_map(|a| Some((a, Place::Header(text(headers, header_of(a))?.to_owned()))));
+        let in_header =
+            ChecksumAlgorithm::ALL.into_iter().filter_map(|a| Some((a, Place::Header(text(headers, header_of(a))?.to_owned()))));
         let mut stated: Vec<_> = in_header.collect();
         if let Some(names) = text(headers, "x-amz-trailer") {
             for name in names.split(',').map(str::trim) {
                 let algorithm = ChecksumAlgorithm::ALL.into_iter().find(|a| name.eq_ignore_ascii_case(header_of(*a)));
-                stated.push((algorithm.ok_or_else(|| invalid("The value specified in the x-amz-trailer header is not supported"))?, Place::Trailer));
+                stated.push((
+                    algorithm.ok_or_else(|| invalid("The value specified in the x-amz-trailer header is not supported"))?,
+                    Place::Trailer,
+                ));
             }
         }
         if stated.len() > 1 {
@@ -138,7 +142,8 @@ pub(super) fn announced(headers: &HeaderMap) -> Result<Option<(ChecksumAlgorithm
     });
     let impossible = matches!(
         (algorithm, kind),
-        (ChecksumAlgorithm::Crc64Nvme, ChecksumType::Composite) | (ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256, ChecksumType::FullObject)
+        (ChecksumAlgorithm::Crc64Nvme, ChecksumType::Composite)
+            | (ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256, ChecksumType::FullObject)
     );
     if impossible {
         let (kind, algorithm) = (type_name(kind), algorithm.name());
@@ -163,10 +168,7 @@ pub(super) fn wanted_of_copy(headers: &HeaderMap) -> Result<Option<ChecksumAlgor
 ///
 /// # Errors
 /// `InvalidRequest` for more than one, or a type other than the upload's.
-pub(super) fn of_whole(
-    headers: &HeaderMap,
-    upload: Option<(ChecksumAlgorithm, ChecksumType)>,
-) -> Result<Option<Checksums>, Fault> {
+pub(super) fn of_whole(headers: &HeaderMap, upload: Option<(ChecksumAlgorithm, ChecksumType)>) -> Result<Option<Checksums>, Fault> {
     let (_, kept) = upload.unwrap_or((ChecksumAlgorithm::Crc64Nvme, ChecksumType::FullObject));
     if text(headers, "x-amz-checksum-type").is_some_and(|name| type_named(name) != Some(kept)) {
         return Err(invalid("The upload was created using another checksum type than the one provided."));
@@ -310,7 +312,8 @@ mod tests {
     #[test]
     fn the_checksum_of_a_whole_has_the_upload_s_type() {
         let upload = Some((ChecksumAlgorithm::Sha256, ChecksumType::Composite));
-        let whole = of_whole(&headers(&[("x-amz-checksum-sha256", "abc=-3"), ("x-amz-checksum-type", "COMPOSITE")]), upload).unwrap().unwrap();
+        let whole =
+            of_whole(&headers(&[("x-amz-checksum-sha256", "abc=-3"), ("x-amz-checksum-type", "COMPOSITE")]), upload).unwrap().unwrap();
         assert_eq!((whole.value.as_str(), shown(&whole, 3).as_str()), ("abc=", "abc=-3"));
         assert!(of_whole(&headers(&[("x-amz-checksum-type", "FULL_OBJECT")]), upload).is_err());
         assert!(of_whole(&headers(&[("x-amz-checksum-sha1", "a"), ("x-amz-checksum-crc32", "b")]), upload).is_err());

@@ -8,7 +8,6 @@ use super::fault::Fault;
 use super::multipart::{part_number, upload_id};
 use super::reading;
 use super::service::Service;
-use super::tags;
 use super::writing::Described;
 use crate::domain::{Attributes, ByteRange, ChecksumAlgorithm, RecordState, limits};
 use crate::engine::Which;
@@ -99,8 +98,7 @@ pub(super) async fn upload_part(service: &Service, call: Call, input: UploadPart
     fill_checksum!(result, &part.checksum, 1);
     let mut headers = HeaderMap::new();
     answer::set_sealed(&mut headers, &service.region, call.tenant());
-    let output =
-        UploadPartCopyOutput { copy_part_result: Some(result), copy_source_version_id: source_version, ..Default::default() };
+    let output = UploadPartCopyOutput { copy_part_result: Some(result), copy_source_version_id: source_version, ..Default::default() };
     Ok(S3Response::with_headers(output, headers))
 }
 
@@ -111,12 +109,15 @@ async fn source(service: &Service, call: &Call, named: &CopySource) -> Result<So
     if owner.is_some_and(|owner| owner != call.tenant().to_string()) {
         return Err(Fault::new(S3ErrorCode::AccessDenied, "Access Denied"));
     }
-    let conditions = reading::conditions(call, [
-        "x-amz-copy-source-if-match",
-        "x-amz-copy-source-if-none-match",
-        "x-amz-copy-source-if-modified-since",
-        "x-amz-copy-source-if-unmodified-since",
-    ])?;
+    let conditions = reading::conditions(
+        call,
+        [
+            "x-amz-copy-source-if-match",
+            "x-amz-copy-source-if-none-match",
+            "x-amz-copy-source-if-modified-since",
+            "x-amz-copy-source-if-unmodified-since",
+        ],
+    )?;
     let (place, which) = (Place::parse(bucket, key)?, which(version_id.as_deref())?);
     let permitted = service.gate().read(&call.who, &call.around.further(), place.pair(), which).await?;
     let row = &permitted.subject().version.row;
@@ -170,7 +171,8 @@ fn attributes(stated: Attributes, version: &Version, directive: Directive) -> At
 /// `InvalidRequest` for more than one write may have.
 fn checked_size(range: ByteRange) -> Result<ByteRange, Fault> {
     if range.len() > limits::PART_BYTES_MAX {
-        let message = format!("The specified copy source is larger than the maximum allowable size for a copy source: {}", limits::PART_BYTES_MAX);
+        let message =
+            format!("The specified copy source is larger than the maximum allowable size for a copy source: {}", limits::PART_BYTES_MAX);
         return Err(Fault::new(S3ErrorCode::InvalidRequest, message));
     }
     Ok(range)

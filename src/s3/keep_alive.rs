@@ -4,7 +4,6 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 use std::convert::Infallible;
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;

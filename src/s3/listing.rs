@@ -172,11 +172,7 @@ pub(super) async fn list_versions(service: &Service, call: Call, input: ListObje
     }))
 }
 
-pub(super) async fn list_uploads(
-    service: &Service,
-    call: Call,
-    input: ListMultipartUploadsInput,
-) -> Answer<ListMultipartUploadsOutput> {
+pub(super) async fn list_uploads(service: &Service, call: Call, input: ListMultipartUploadsInput) -> Answer<ListMultipartUploadsOutput> {
     let names = Names::of(input.encoding_type)?;
     let prefix = input.prefix.unwrap_or_default();
     let limit = page_limit(input.max_uploads, "max-uploads")?;

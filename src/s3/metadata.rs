@@ -48,7 +48,8 @@ pub(super) fn purpose(headers: &HeaderMap) -> Result<Option<Purpose>, Fault> {
 
 /// Writes what was stored back into the headers of an answer, as it was given.
 pub(super) fn give_back(attributes: &Attributes, answer: &mut HeaderMap) {
-    let ContentHeaders { content_type, content_disposition, content_encoding, content_language, cache_control, expires } = &attributes.headers;
+    let ContentHeaders { content_type, content_disposition, content_encoding, content_language, cache_control, expires } =
+        &attributes.headers;
     let kept = [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_DISPOSITION, content_disposition),

@@ -57,11 +57,7 @@ pub(super) async fn add_part(service: &Service, call: Call, input: UploadPartInp
     Ok(S3Response::with_headers(UploadPartOutput { e_tag: Some(answer::tag(part.etag)), ..Default::default() }, headers))
 }
 
-pub(super) async fn complete(
-    service: &Service,
-    call: Call,
-    input: CompleteMultipartUploadInput,
-) -> Answer<CompleteMultipartUploadOutput> {
+pub(super) async fn complete(service: &Service, call: Call, input: CompleteMultipartUploadInput) -> Answer<CompleteMultipartUploadOutput> {
     let place = Place::parse(&input.bucket, &input.key)?;
     let upload = upload_id(&input.upload_id)?;
     let condition = writing::condition(&call)?;

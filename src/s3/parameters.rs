@@ -202,7 +202,9 @@ mod tests {
     #[test]
     fn a_header_that_is_not_known_is_refused() {
         assert_eq!(code("PutObject", "/karte/k", &["x-amz-meta-a", "x-amz-acl", "if-none-match", "x-amz-date"]), "ok");
-        for name in ["x-amz-website-redirect-location", "x-amz-object-lock-mode", "x-amz-request-payer", "x-hozon-user-token", "content-range"] {
+        for name in
+            ["x-amz-website-redirect-location", "x-amz-object-lock-mode", "x-amz-request-payer", "x-hozon-user-token", "content-range"]
+        {
             assert_eq!(code("PutObject", "/karte/k", &[name]), "NotImplemented", "{name}");
         }
         assert_eq!(code("PutObject", "/karte/k", &["x-amz-server-side-encryption-customer-algorithm"]), "NotImplemented");
