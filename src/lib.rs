@@ -4,10 +4,14 @@
 //! outer layers to the inner ones; `docs/ARCHITECTURE.md` has the picture and `tests/house_rules.rs`
 //! keeps it.
 
+pub mod admin;
 pub mod api;
+pub mod app;
 pub mod audit;
 pub mod blob;
 pub mod client;
+pub mod config;
+pub mod demo;
 pub mod digest;
 pub mod domain;
 pub mod engine;
@@ -23,4 +27,5 @@ pub mod report;
 pub mod root;
 pub mod s3;
 pub mod seal;
+pub mod telemetry;
 pub mod upkeep;

@@ -112,6 +112,17 @@ fn every_link_in_the_documents_leads_somewhere() {
     assert!(broken.is_empty(), "{} dead links:\n{}", broken.len(), broken.join("\n"));
 }
 
+#[test]
+fn every_test_that_the_guideline_names_is_there() {
+    let text = fs::read_to_string("docs/GUIDELINE.md").unwrap();
+    let named = tree::tests_named(&text);
+    assert!(named.len() > 10, "the table names {} tests", named.len());
+    for (file, name) in named {
+        let source = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(source.contains(&format!("fn {name}(")) || source.contains(&format!("def {name}(")), "{file} has no {name}");
+    }
+}
+
 /// A file of wrong code, where it would lie under `src`, and what the house must say about it.
 struct Planted {
     at: &'static str,

@@ -112,3 +112,5 @@ pub const STREAM_WINDOW_BYTES: u32 = 512 * 1_024;
 pub const CONNECTION_WINDOW_BYTES: u32 = 2 * 1_024 * 1_024;
 /// Frames up to this many bytes are read and opened in one piece.
 pub const SMALL_FRAME_BYTES_MAX: u64 = 256 << 10;
+/// A gateway begins its own chores this long after it has started.
+pub const CHORES_AFTER: Duration = Duration::from_secs(30);

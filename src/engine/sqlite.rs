@@ -22,7 +22,7 @@ use super::{
 };
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, Standing, TenantId, UploadId, UtcTime,
-    VersionId,
+    VersionId, limits,
 };
 use async_trait::async_trait;
 use checkpointer::Checkpointer;
@@ -251,7 +251,7 @@ impl Engine for SqliteEngine {
         mark: u64,
         limit: usize,
     ) -> Result<DirectoryChanges, EngineError> {
-        if mark > 0 {
+        if limit <= limits::LISTING_REFRESH_ROWS {
             // A warm cache asks for the few rows since it last looked.
             return self.readers.look(|db| directories::changes(db, bucket, directory, mark, limit));
         }

@@ -36,10 +36,11 @@ pub(super) enum Reserved {
     Nothing,
 }
 
-/// The reserved endpoint that a request is for, if it is for one: under `<bucket>.<base>` every path is a key.
+/// The listener's own endpoint that a request is for, if it is for one: `/-/v1/` belongs to the API behind it, and
+/// under `<bucket>.<base>` every path is a key.
 pub(super) fn reserved(request: &Parts, host: &str, base_domains: &[String]) -> Option<Reserved> {
     let endpoint = request.uri.path().strip_prefix("/-/")?;
-    if !names_the_gateway(host, base_domains) {
+    if endpoint.starts_with("v1/") || !names_the_gateway(host, base_domains) {
         return None;
     }
     Some(match endpoint {

@@ -4,6 +4,43 @@ use s3s::{Body, S3Error, S3ErrorCode};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+/// The codes that metrics tell apart.
+const COUNTED: &[&str] = &[
+    "AccessDenied",
+    "AuthorizationHeaderMalformed",
+    "AuthorizationQueryParametersError",
+    "BadDigest",
+    "BucketAlreadyOwnedByYou",
+    "BucketNotEmpty",
+    "EntityTooLarge",
+    "EntityTooSmall",
+    "IncompleteBody",
+    "InternalError",
+    "InvalidAccessKeyId",
+    "InvalidArgument",
+    "InvalidBucketName",
+    "InvalidPart",
+    "InvalidPartOrder",
+    "InvalidRange",
+    "InvalidRequest",
+    "InvalidTag",
+    "MalformedXML",
+    "MetadataTooLarge",
+    "MethodNotAllowed",
+    "MissingContentLength",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NoSuchUpload",
+    "NoSuchVersion",
+    "NotImplemented",
+    "PreconditionFailed",
+    "RequestTimeTooSkewed",
+    "ServiceUnavailable",
+    "SignatureDoesNotMatch",
+    "SlowDown",
+    "XAmzContentSHA256Mismatch",
+];
+
 /// What a client is told instead of an answer: S3's error document, with its headers.
 ///
 /// Carries nothing that the client may not know; the true cause goes to the log where the fault is made.
@@ -60,13 +97,18 @@ impl Fault {
             Some(unescaped(rest.split_once(close)?.0))
         };
         let code = element("<Code>", "</Code>").unwrap_or_else(|| "InternalError".to_owned());
-        let message = element("<Message>", "</Message>").unwrap_or_default();
+        let message = element("<Message>", "</Message>").unwrap_or_else(|| usual_message(&code).to_owned());
         Self { code: Cow::Owned(code), ..Self::custom("", status, message) }
     }
 
     /// S3's code.
     pub(super) fn code(&self) -> &str {
         &self.code
+    }
+
+    /// The code for metrics: a closed set.
+    pub(super) fn static_code(&self) -> &'static str {
+        COUNTED.iter().copied().find(|code| *code == self.code).unwrap_or("Other")
     }
 
     /// What went wrong, for the client.
@@ -111,6 +153,26 @@ impl Fault {
             *response.body_mut() = Body::from(document);
         }
         response
+    }
+}
+
+/// S3's words where the crate below has none.
+fn usual_message(code: &str) -> &'static str {
+    match code {
+        "SignatureDoesNotMatch" => {
+            "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+        }
+        "InvalidAccessKeyId" => "The AWS Access Key Id you provided does not exist in our records.",
+        "MalformedXML" => "The XML you provided was not well-formed or did not validate against our published schema",
+        "InvalidURI" => "Couldn't parse the specified URI.",
+        "InvalidBucketName" => "The specified bucket is not valid.",
+        "KeyTooLongError" => "Your key is too long",
+        "MethodNotAllowed" => "The specified method is not allowed against this resource.",
+        "MissingRequestBodyError" => "Request body is empty",
+        "MaxMessageLengthExceeded" => "Your request was too big.",
+        "IncompleteBody" => "You did not provide the number of bytes specified by the Content-Length HTTP header",
+        "InternalError" => "We encountered an internal error. Please try again.",
+        _ => "The request cannot be served.",
     }
 }
 

@@ -1,6 +1,6 @@
 /// The names under which the gateway is reached. `<bucket>.<name>` addresses a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BaseDomains(Vec<String>);
+pub(super) struct BaseDomains(Vec<String>);
 
 /// The name is no host name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +15,7 @@ impl BaseDomains {
     ///
     /// # Errors
     /// [`InvalidDomain`] for what is no host name.
-    pub fn new(names: impl IntoIterator<Item = String>) -> Result<Self, InvalidDomain> {
+    pub(super) fn new(names: impl IntoIterator<Item = String>) -> Result<Self, InvalidDomain> {
         let mut domains = Vec::new();
         for name in names {
             let label = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');

@@ -119,3 +119,10 @@ fn quoted_paths(text: &str) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+/// Tests that a document names as `file: name`.
+pub(crate) fn tests_named(text: &str) -> Vec<(String, String)> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let pairs = quoted.filter_map(|words| words.split_once(": ")).filter(|(file, _)| file.starts_with("tests/"));
+    pairs.map(|(file, name)| (file.to_owned(), name.to_owned())).collect()
+}

@@ -1,10 +1,10 @@
 //! Random keys, deletions and questions against a sorted map.
 
 use super::memory::Memory;
-use super::support::{House, marker, nullness};
+use super::support::{House, marker, nullness, sqlite};
 use hozon::domain::{VersionId, Versioning};
-use hozon::engine::{Committed, Nullness, VersionKind, Which};
-use hozon::index::{Bucket, Index, ListItem, ListQuery, VersionItem, VersionMarker, VersionsQuery};
+use hozon::engine::{Committed, Engine, Nullness, VersionKind, Which};
+use hozon::index::{Bucket, Index, ListItem, ListQuery, NewVersion, VersionItem, VersionMarker, VersionsQuery};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -187,8 +187,8 @@ async fn compare(house: &House, bucket: &Bucket, model: &Model, asked: &ListQues
     }
 }
 
-async fn run(versioning: Versioning, steps: Vec<Step>) {
-    let house = House::over(Arc::new(Memory::default())).await;
+async fn run(engine: Arc<dyn Engine>, versioning: Versioning, steps: Vec<Step>) {
+    let house = House::over(engine).await;
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", versioning).await;
     let mut model = Model::new();
@@ -216,7 +216,18 @@ proptest! {
 
     #[test]
     fn any_bucket_lists_as_a_sorted_map_would(versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
-        on_a_runtime(run(versioning, steps));
+        on_a_runtime(run(Arc::new(Memory::default()), versioning, steps));
+    }
+}
+
+proptest! {
+    // Each write waits for the disk.
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bucket_in_sqlite_lists_as_a_sorted_map_would(versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
+        let directory = tempfile::tempdir().unwrap();
+        on_a_runtime(run(sqlite(directory.path()), versioning, steps));
     }
 }
 
@@ -232,7 +243,7 @@ fn keys_that_look_like_directories_list_in_byte_order() {
             }
         }
     }
-    on_a_runtime(run(Versioning::Off, steps));
+    on_a_runtime(run(Arc::new(Memory::default()), Versioning::Off, steps));
 }
 
 #[tokio::test]
@@ -259,6 +270,44 @@ async fn deleting_page_by_page_empties_a_bucket() {
     let left = house.index.of(tenant).list_versions(&bucket, &VersionsQuery { limit: 9, ..VersionsQuery::default() }).await.unwrap();
     assert_eq!(left.items, []);
     assert_eq!(house.index.engine().count_versions().await.unwrap(), 0);
+}
+
+async fn write_and_look(house: Arc<House>, bucket: Bucket, new: Vec<NewVersion>) {
+    for (round, new) in new.into_iter().enumerate() {
+        let key = new.attributes.key.clone();
+        house.put(&bucket, &key, new).await.unwrap();
+        let asked = ListQuestion { prefix: "shared/".to_owned(), delimiter: None, after: None, limit: 1_000 };
+        let shows = listed(&house.index, &bucket, &asked, 1_000).await.iter().any(|(shown, _)| *shown == key);
+        assert!(shows, "{key} was acknowledged");
+        if round.is_multiple_of(2) {
+            house.remove(&bucket, &key, Which::Current).await.unwrap();
+            let shows = listed(&house.index, &bucket, &asked, 1_000).await.iter().any(|(shown, _)| *shown == key);
+            assert!(!shows, "{key} was removed");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_acknowledged_shows_in_every_listing_that_begins_after() {
+    let directory = tempfile::tempdir().unwrap();
+    let house = Arc::new(House::over(sqlite(directory.path())).await);
+    let tenant = house.tenant("hospital").await;
+    let bucket = house.bucket(tenant, "files", Versioning::Off).await;
+    let mut tasks = Vec::new();
+    for task in 0..8 {
+        let mut new = Vec::new();
+        for round in 0..12 {
+            new.push(house.content(&bucket, &format!("shared/{round:02}-{task}"), Nullness::Null, 1).await);
+        }
+        tasks.push(tokio::spawn(write_and_look(Arc::clone(&house), bucket.clone(), new)));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 1_000 };
+    let warm = listed(&house.index, &bucket, &everything, 7).await;
+    assert_eq!(warm, listed(&house.cold(), &bucket, &everything, 1_000).await);
+    assert_eq!(warm.len(), 8 * 6);
 }
 
 #[tokio::test]

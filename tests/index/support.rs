@@ -2,14 +2,15 @@
 
 use hozon::blob::{BlobSettings, BlobStore, Stored};
 use hozon::domain::{
-    Attributes, BlobId, BucketMode, BucketName, ETag, ObjectKey, PatientId, PrincipalId, RecordClass, RecordFacts, RecordState, TenantId,
-    UtcTime, VersionId, Versioning,
+    Attributes, BlobId, BucketMode, BucketName, ETag, ManualClock, ObjectKey, PatientId, PrincipalId, RecordClass, RecordFacts,
+    RecordState, TenantId, UtcTime, VersionId, Versioning,
 };
-use hozon::engine::{Committed, Engine, Events, Nullness, Which};
+use hozon::engine::{Committed, Engine, Events, Nullness, SqliteEngine, SqliteSettings, Which};
 use hozon::index::{Bucket, Index, IndexError, NewBucket, NewContent, NewVersion};
 use hozon::leases::{LeaseSettings, Leases, ManualMonotonic};
 use hozon::root::{Protection, Root};
 use hozon::seal::{Aead, FreshDataKey, PlaceOfVersion, Plaintext, SealError, Sealer};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(super) const NOW: UtcTime = UtcTime::from_micros(1_700_000_000_000_000);
@@ -84,6 +85,11 @@ impl House {
         let deletable = was.version.as_ref().unwrap().deletable(NOW).unwrap();
         index.remove(&was, deletable, Events::default()).await
     }
+}
+
+pub(super) fn sqlite(directory: &Path) -> Arc<SqliteEngine> {
+    let settings = SqliteSettings { path: directory.join("index.db"), readers: 2 };
+    Arc::new(SqliteEngine::open(&settings, Arc::new(ManualClock::new(NOW))).unwrap())
 }
 
 pub(super) fn key(text: &str) -> ObjectKey {

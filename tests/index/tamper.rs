@@ -7,16 +7,17 @@ use hozon::domain::{
     RecordClass, RecordState, Retention, UploadId, UtcTime, VersionId, Versioning,
 };
 use hozon::engine::{
-    BucketRow, Changed, EntryRow, Events, Nullness, PartRow, RowMac, Token, UploadPartRow, UploadRow, VersionKind, VersionRow, Which,
+    BucketRow, Changed, Engine, EngineError, EntryRow, Events, Nullness, PartRow, RowMac, Token, UploadPartRow, UploadRow, VersionKind,
+    VersionRow, Which,
 };
 use hozon::index::{Bucket, IndexError, ListQuery, NewContent, NewUpload, NewUploadPart, NewVersion, UploadedPart, VersionsQuery};
 use std::sync::Arc;
 
 /// A tenant with two small keys in two directories, one multipart version and one open upload with a part.
-struct Scene {
-    engine: Arc<Memory>,
-    house: House,
-    bucket: Bucket,
+pub(super) struct Scene<E = Memory> {
+    engine: Arc<E>,
+    pub(super) house: House,
+    pub(super) bucket: Bucket,
     upload: UploadId,
     multipart: VersionId,
 }
@@ -26,7 +27,16 @@ const MULTIPART: &str = "multipart";
 
 impl Scene {
     async fn set() -> Self {
-        let engine = Arc::new(Memory::default());
+        Self::over(Arc::new(Memory::default())).await
+    }
+
+    fn tables(&self) -> std::sync::MutexGuard<'_, Tables> {
+        self.engine.tables()
+    }
+}
+
+impl<E: Engine + 'static> Scene<E> {
+    pub(super) async fn over(engine: Arc<E>) -> Self {
         let house = House::over(engine.clone()).await;
         let tenant = house.tenant("hospital").await;
         let bucket = house.bucket(tenant, "files", Versioning::On).await;
@@ -48,42 +58,49 @@ impl Scene {
         Self { engine, house, bucket, upload: second, multipart: upload.version() }
     }
 
-    fn tables(&self) -> std::sync::MutexGuard<'_, Tables> {
-        self.engine.tables()
-    }
-
-    /// Asks everything that can be asked, with nothing in memory; the first thing noticed.
-    async fn noticed(&self) -> Option<&'static str> {
+    /// Asks everything that can be asked, with nothing in memory. The first thing noticed, or that a row is gone: its
+    /// owner can always take a row away, but must not pass another off for it.
+    pub(super) async fn noticed(&self) -> Option<&'static str> {
         match self.ask_everything().await {
-            Ok(()) => None,
-            Err(IndexError::Tampered { table }) => Some(table),
+            Ok(Whole::Yes) => None,
+            Ok(Whole::No) => Some("gone"),
+            Err(IndexError::Tampered { table } | IndexError::Engine(EngineError::Corrupt { table })) => Some(table),
             // A row that names a key version which never was.
             Err(IndexError::UnknownKey { .. }) => Some("key"),
             Err(other) => panic!("{other:?}"),
         }
     }
 
-    async fn ask_everything(&self) -> Result<(), IndexError> {
+    async fn ask_everything(&self) -> Result<Whole, IndexError> {
         let cold = self.house.cold();
         let index = cold.of(self.bucket.tenant);
-        index.buckets().await?;
-        index.bucket(&self.bucket.name).await?;
+        let mut there = 0;
+        there += index.buckets().await?.len();
+        there += usize::from(index.bucket(&self.bucket.name).await?.is_some());
         for name in KEYS.into_iter().chain([MULTIPART]) {
             let found = index.find(&self.bucket, &key(name), Which::Current).await?;
             if let Some(version) = found.version {
-                index.parts(&version, hozon::domain::ByteRange::whole(version.row.size)).await?;
-                index.parts_after(&version, 0, 9).await?;
+                there += index.parts(&version, hozon::domain::ByteRange::whole(version.row.size)).await?.len();
+                there += index.parts_after(&version, 0, 9).await?.len() + 1;
             }
         }
-        index.list(&self.bucket, &ListQuery { limit: 99, ..ListQuery::default() }).await?;
-        index.list_versions(&self.bucket, &VersionsQuery { limit: 99, ..VersionsQuery::default() }).await?;
-        index.uploads(&self.bucket, &hozon::index::UploadsQuery { limit: 9, ..Default::default() }).await?;
+        there += index.list(&self.bucket, &ListQuery { limit: 99, ..ListQuery::default() }).await?.items.len();
+        there += index.list_versions(&self.bucket, &VersionsQuery { limit: 99, ..VersionsQuery::default() }).await?.items.len();
+        there += index.uploads(&self.bucket, &hozon::index::UploadsQuery { limit: 9, ..Default::default() }).await?.items.len();
         if let Some(upload) = index.upload(&self.bucket, self.upload).await? {
-            index.upload_parts(&upload, 0, 9).await?;
+            there += index.upload_parts(&upload, 0, 9).await?.len() + 1;
         }
-        Ok(())
+        Ok(if there == ALL { Whole::Yes } else { Whole::No })
     }
 }
+
+enum Whole {
+    Yes,
+    No,
+}
+
+/// Two looks at the bucket, four keys, two parts twice, two listings of four, and an upload twice with two parts.
+const ALL: usize = 2 + 4 + 4 + 8 + 1 + 3;
 
 async fn open_upload(house: &House, bucket: &Bucket) -> UploadId {
     let index = house.index.of(bucket.tenant);

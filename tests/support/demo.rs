@@ -93,11 +93,20 @@ impl Demo {
 
     /// Runs a script of `tests/interop` against it; its last lines are the failure's text.
     pub(crate) fn passes(&self, script: &str) {
-        let said = python(script).arg(&self.directory).output().unwrap();
-        let text = String::from_utf8_lossy(&said.stdout);
-        println!("{text}");
-        assert!(said.status.success(), "{script}:\n{text}\n{}", String::from_utf8_lossy(&said.stderr));
+        succeeds(script, python(script).arg(&self.directory));
     }
+}
+
+/// Runs a script of `tests/interop` that starts demos of its own.
+pub(crate) fn passes_alone(script: &str) {
+    succeeds(script, &mut python(script));
+}
+
+fn succeeds(script: &str, command: &mut Command) {
+    let said = command.output().unwrap();
+    let text = String::from_utf8_lossy(&said.stdout);
+    println!("{text}");
+    assert!(said.status.success(), "{script}:\n{text}\n{}", String::from_utf8_lossy(&said.stderr));
 }
 
 impl Drop for Demo {
@@ -109,7 +118,7 @@ impl Drop for Demo {
 }
 
 /// A command that runs a script of `tests/interop`. `HOZON_PYTHON` names a Python that has boto3.
-pub(crate) fn python(script: &str) -> Command {
+fn python(script: &str) -> Command {
     let mut command = Command::new(std::env::var("HOZON_PYTHON").unwrap_or_else(|_| "python3".to_owned()));
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(script));
     command.env("HOZON", env!("CARGO_BIN_EXE_hozon")).stdin(Stdio::null());
