@@ -76,9 +76,8 @@ async fn signed_chunks_are_checked_one_by_one() {
             body.extend_from_slice(b"\r\n");
         }
         if tampered {
-            body[70_000 - 4_000] ^= 1;
-            let at = body.windows(8).position(|window| window == b"the rest");
-            body[at.unwrap_or(65_600)] ^= 1;
+            let at = body.windows(8).position(|window| window == b"the rest").unwrap();
+            body[at] ^= 1;
         }
         let told = gateway.send(request, body).await;
         assert_eq!(told.code(), code);
@@ -121,7 +120,7 @@ async fn every_stated_checksum_is_compared_and_kept() {
         ("x-amz-checksum-crc32c", "4waSgw=="),
         ("x-amz-checksum-crc64nvme", "rosUhgp5mIg="),
         ("x-amz-checksum-sha1", "98O8HYCOBHMq32eZZczDTKeuNEE="),
-        ("x-amz-checksum-sha256", "FeKw09MwH5znvlXwD7siGYhj+QhwdqPngWaNkXfxk1U="),
+        ("x-amz-checksum-sha256", "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
     ] {
         gateway.ask(&app, &Ask::put("/files/k", body).with(name, value)).await.good();
         let told = gateway.ask(&app, &Ask::head("/files/k").with("x-amz-checksum-mode", "ENABLED")).await.good();

@@ -2,7 +2,7 @@
 
 use crate::gateway::{Ask, Gateway, Person, Told};
 
-const KEYS: [&str; 8] = ["a", "a b", "a/1", "a/2", "a/b/3", "b+c", "é", "z/"];
+const KEYS: [&str; 8] = ["a", "a b", "a/1", "a/2", "a/b/3", "b+c", "z/", "é"];
 
 async fn with_keys() -> (Gateway, Person) {
     let (gateway, app) = Gateway::with_app().await;
@@ -36,7 +36,7 @@ async fn keys_come_in_byte_order_page_by_page() {
     }
     assert_eq!(found, KEYS);
     let after = gateway.ask(&app, &Ask::get("/files?list-type=2&start-after=a%2F2")).await.good();
-    assert_eq!(after.elements("Key"), ["a/b/3", "b+c", "é", "z/"]);
+    assert_eq!(after.elements("Key"), ["a/b/3", "b+c", "z/", "é"]);
     let bad = gateway.ask(&app, &Ask::get("/files?list-type=2&continuation-token=abc")).await;
     assert_eq!(bad.code(), "InvalidArgument");
 }
