@@ -70,8 +70,7 @@ impl Services {
         let (outcomes, _ends_with_the_last_sender) = OutcomeLog::start(Arc::clone(&journal));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
-        let people =
-            Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
+        let people = Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
         let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal)));
         let objects = Objects {
             gate: Arc::clone(&gate),
