@@ -39,7 +39,9 @@ impl ClientBody {
         kept: ChecksumAlgorithm,
     ) -> Result<Self, Fault> {
         let missing = || Fault::new(S3ErrorCode::MissingContentLength, "You must provide the Content-Length HTTP header.");
-        let announced = length.and_then(|length| u64::try_from(length).ok()).or_else(|| decoded_length(headers)).ok_or_else(missing)?;
+        // A body in chunks may come without Content-Length; what it decodes to is announced all the same.
+        let decoded = headers.get("x-amz-decoded-content-length").and_then(|value| value.to_str().ok()?.parse().ok());
+        let announced = decoded.or_else(|| length.and_then(|length| u64::try_from(length).ok())).ok_or_else(missing)?;
         if announced > limits::PART_BYTES_MAX {
             return Err(errors::of_body(&BodyFault::TooLong { max: limits::PART_BYTES_MAX }));
         }
@@ -64,14 +66,6 @@ impl ClientBody {
             other => Fault::from(other),
         }
     }
-}
-
-/// The length that an aws-chunked body announces for itself. boto3 sends such bodies with HTTP's own chunks
-/// around them, hence without a Content-Length.
-fn decoded_length(headers: &HeaderMap) -> Option<u64> {
-    let is_streaming = headers.get("x-amz-content-sha256").is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-"));
-    let announced = headers.get("x-amz-decoded-content-length").filter(|_| is_streaming)?;
-    announced.to_str().ok()?.parse().ok()
 }
 
 #[async_trait]
