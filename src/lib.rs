@@ -6,10 +6,13 @@
 
 pub mod admin;
 pub mod api;
+pub mod app;
 pub mod audit;
 pub mod blob;
+pub mod cli;
 pub mod client;
 pub mod config;
+pub mod demo;
 pub mod digest;
 pub mod domain;
 pub mod engine;

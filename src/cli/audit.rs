@@ -101,7 +101,7 @@ struct DemoFile {
 #[derive(Deserialize)]
 struct DemoPerson {
     access_key: String,
-    secret_key: Zeroizing<String>,
+    secret_key: String,
 }
 
 #[derive(Deserialize)]
@@ -193,7 +193,7 @@ impl Gateway {
             let names: Vec<&str> = demo.people.keys().map(String::as_str).collect();
             Failure::usage(format!("the demo has no `{}`", self.person_of_demo)).advise(format!("it has {}", names.join(", ")))
         })?;
-        Client::new(&demo.endpoint, &demo.ca, &demo.region, (person.access_key, person.secret_key)).map_err(Failure::failed)
+        Client::new(&demo.endpoint, &demo.ca, &demo.region, (person.access_key, Zeroizing::new(person.secret_key))).map_err(Failure::failed)
     }
 }
 
