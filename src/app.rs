@@ -6,11 +6,11 @@ mod services;
 
 use crate::admin::{Admin, AdminServices};
 use crate::api::Api;
-use crate::config::{Profile, Settings};
+use crate::config::Settings;
 use crate::listener::{Drained, Listener, Readiness, Stop};
 use crate::report::AccessLog;
 use crate::root::harden_process;
-use crate::s3;
+use crate::s3::{self, Front, Native};
 use futures::FutureExt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -127,5 +127,22 @@ fn admin_services(services: &Services, settings: &Settings) -> AdminServices {
         meters: Arc::clone(&services.meters),
         job_types: settings.job_types.clone(),
         record_classes: settings.record_classes.clone(),
+    }
+}
+
+fn front(services: &Services, settings: &Settings, api: Arc<Api>) -> Front {
+    let native: Native = Arc::new(move |who, parts, origin| {
+        let api = Arc::clone(&api);
+        async move { api.answer(who, &parts, origin).await }.boxed()
+    });
+    Front {
+        objects: services.objects.clone(),
+        authenticator: Arc::clone(&services.authenticator),
+        provider_log: Arc::clone(&services.provider_log),
+        clock: Arc::clone(&services.clock),
+        region: settings.region.clone(),
+        base_domains: settings.listener.base_domains.clone(),
+        presign_life_max: settings.presign_life_max,
+        native,
     }
 }

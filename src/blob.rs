@@ -96,6 +96,14 @@ impl BlobStore {
         self.reader(location).read_with(range, f).await
     }
 
+    /// CRC64NVME over a frame as stored: [`Stored::crc`] while it is undamaged. Needs no key.
+    ///
+    /// # Errors
+    /// [`BlobError`] when the frame is not all there, or the store fails.
+    pub async fn checksum(&self, location: &Location) -> Result<u64, BlobError> {
+        self.reader(location).checksum().await
+    }
+
     /// Deletes a blob. One that is not there is deleted already.
     ///
     /// Not durable at once on local disks: after a power cut the blob may be back, for the collector to find.

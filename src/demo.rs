@@ -17,7 +17,7 @@ use crate::engine::Events;
 use crate::identity::{NewPrincipal, PeopleError};
 use crate::index::{IndexError, NewBucket};
 use crate::leases::CreateTenantError;
-use crate::root::{Root, RootError};
+use crate::root::{Protection, Root, RootError};
 use bytes::Bytes;
 use certificates::Certificates;
 use file::{DemoFile, DemoKeys, write_private};
@@ -177,7 +177,7 @@ fn prepare(places: &Places, listen: SocketAddr) -> Result<(), DemoError> {
         fs::remove_file(&places.demo_json).map_err(|source| DemoError::File { path: places.demo_json.clone(), source })?;
     }
     if !places.root_key.exists() {
-        Root::create_file(&places.root_key)?;
+        Root::create_file(&places.root_key, &Protection::FileMode)?;
     }
     if !places.credentials.exists() && places.data.exists() {
         fs::remove_dir_all(&places.data).map_err(|source| DemoError::File { path: places.data.clone(), source })?;

@@ -33,6 +33,9 @@ pub enum StartError {
     /// The listener cannot begin.
     #[error(transparent)]
     Listener(#[from] ListenerError),
+    /// A base domain is no host name.
+    #[error(transparent)]
+    Domain(#[from] crate::s3::InvalidDomain),
     /// The socket does not tell its address.
     #[error("the listener's address cannot be read")]
     Address(#[source] std::io::Error),

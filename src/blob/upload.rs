@@ -57,7 +57,7 @@ impl Upload {
             if self.filling.bytes <= limits::SMALL_BLOB_BYTES_MAX {
                 return Ok(());
             }
-            self.large = Some(self.begin().await?);
+            self.large = Some(Large::begin(&self.backend, self.blob).await?);
         }
         while self.filling.bytes >= self.backend.part_bytes {
             let part = self.filling.split(self.backend.part_bytes);
@@ -71,7 +71,7 @@ impl Upload {
         let rest = mem::take(&mut self.filling);
         let crc = self.crc.finalize();
         if self.large.is_none() {
-            self.make_place().await?;
+            make_place(&self.backend, self.blob).await?;
             let put = self.backend.objects.put(&self.backend.path(self.blob), rest.into_payload()).await;
             return put.map(|_| crc).map_err(|source| BlobError::of_store(self.blob, source));
         }
@@ -82,20 +82,6 @@ impl Upload {
             large.complete().await?;
         }
         Ok(crc)
-    }
-
-    async fn begin(&self) -> Result<Large, BlobError> {
-        self.make_place().await?;
-        let multipart = self.backend.objects.put_multipart(&self.backend.path(self.blob)).await;
-        let multipart = multipart.map_err(|source| BlobError::of_store(self.blob, source))?;
-        Ok(Large { multipart: Some(multipart), on_its_way: None, room: None, blob: self.blob })
-    }
-
-    async fn make_place(&self) -> Result<(), BlobError> {
-        match &self.backend.local {
-            Some(local) => Arc::clone(local).make_durable(self.blob).await,
-            None => Ok(()),
-        }
     }
 
     /// Sends a part off once the one before it has arrived.
@@ -123,6 +109,14 @@ impl Upload {
             large.room = Some(room.map_err(|_closed| BlobError::Stopping)?);
         }
         Ok(())
+    }
+}
+
+// Not a method: an upload that is borrowed while something is awaited could not move between threads.
+async fn make_place(backend: &Backend, blob: BlobId) -> Result<(), BlobError> {
+    match &backend.local {
+        Some(local) => Arc::clone(local).make_durable(blob).await,
+        None => Ok(()),
     }
 }
 
@@ -157,6 +151,13 @@ impl Filling {
 }
 
 impl Large {
+    async fn begin(backend: &Backend, blob: BlobId) -> Result<Self, BlobError> {
+        make_place(backend, blob).await?;
+        let multipart = backend.objects.put_multipart(&backend.path(blob)).await;
+        let multipart = multipart.map_err(|source| BlobError::of_store(blob, source))?;
+        Ok(Self { multipart: Some(multipart), on_its_way: None, room: None, blob })
+    }
+
     async fn arrived(&mut self) -> Result<(), BlobError> {
         let Some(sending) = self.on_its_way.take() else { return Ok(()) };
         let sent = sending.await.map_err(|_cancelled| BlobError::Stopping)?;

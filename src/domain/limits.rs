@@ -40,8 +40,8 @@ pub const WRITE_MEMORY_BYTES_MAX: usize = 96 << 20;
 pub const READ_BYTES_MAX: u64 = 8 << 20;
 /// A condemned blob is deleted after this long, so that a get that had begun can end.
 pub const CONDEMNED_AGE_MIN: Duration = Duration::from_secs(3_600);
-/// Blobs that one question to the index is about.
-pub const ORPHAN_BATCH: usize = 1_000;
+/// Blobs that one question to the index is about: a few milliseconds of its writer.
+pub const ORPHAN_BATCH: usize = 100;
 /// Opened names that the listing cache holds over all directories.
 pub const LISTING_CACHE_ENTRIES_MAX: usize = 2_000_000;
 /// Neighbours that an opened directory keeps together: what one changed name costs to bring in.
