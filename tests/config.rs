@@ -1,8 +1,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up may stop")]
 //! The configuration file: what is taken, what is refused, and where the refusal points.
 
-use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings};
 use hozon::blob::{BlobSettings, Transport};
+use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings};
 use hozon::domain::{PatientNaming, RecordClass, StartEvent};
 use hozon::listener::WireSettings;
 use std::time::Duration;
@@ -235,9 +235,7 @@ fn a_job_type_code_has_one_shape_and_one_row() {
 #[test]
 fn a_remote_store_is_reached_over_tls_or_on_this_machine() {
     let store = |endpoint: &str| {
-        format!(
-            "[store.s3]\nendpoint = \"{endpoint}\"\nbucket = \"b\"\nregion = \"r\"\naccess_key_id = \"a\"\nsecret_key_file = \"/s\"\n"
-        )
+        format!("[store.s3]\nendpoint = \"{endpoint}\"\nbucket = \"b\"\nregion = \"r\"\naccess_key_id = \"a\"\nsecret_key_file = \"/s\"\n")
     };
     for (endpoint, transport) in [("https://s3.example", Transport::Tls), ("http://[::1]:8333", Transport::PlainHttp)] {
         let settings = read(&store(endpoint)).unwrap();

@@ -35,6 +35,7 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
         async move {
             report("orphans", orphans.run().await.map(|found| {
                 meters.blobs_deleted(found.deleted);
+                meters.condemned_blobs(found.condemned + found.kept);
                 found.deleted
             }));
         }
@@ -43,7 +44,7 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
     chores
 }
 
-fn until(chores: &TaskTracker, stop: &Stop, work: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn until(chores: &TaskTracker, stop: &Stop, work: impl Future<Output = ()> + Send + 'static) {
     let stop = stop.clone();
     chores.spawn(async move {
         tokio::select! {

@@ -65,12 +65,13 @@ impl Services {
         blobs.probe(clock.now()).await?;
 
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
-        let journal = Arc::new(Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random()));
+        let meters = Arc::new(Meters::new());
+        let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random(), Arc::clone(&meters));
+        let journal = Arc::new(journal);
         let (outcomes, _ends_with_the_last_sender) = OutcomeLog::start(Arc::clone(&journal));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
-        let people =
-            Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
+        let people = Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
         let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal)));
         let objects = Objects {
             gate: Arc::clone(&gate),
@@ -83,7 +84,6 @@ impl Services {
             aead,
             pool: PlainPool::new(IDLE_BUFFERS, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
-        let meters = Arc::new(Meters::new());
         Ok(Self { clock, meters, engine, leases, index, journal, provider_log, authenticator, people, gate, blobs, objects, outcomes })
     }
 }

@@ -130,9 +130,12 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
     }
     let page: Page = serde_json::from_slice(&answer.body).map_err(Failure::failed)?;
     match output {
-        Output::Json => output.one(&serde_json::json!({ "events": page.events, "next": page.next })),
+        Output::Json => output.one(&serde_json::json!({ "events": page.events, "next": page.next }), "events"),
         Output::Table => {
-            output.many(&page.events, &["at", "verdict", "reason", "actor.name", "operation", "subject.bucket", "subject.key", "subject.patient"])?;
+            output.many(
+                &page.events,
+                &["at", "verdict", "reason", "actor.name", "operation", "subject.bucket", "subject.key", "subject.patient"],
+            )?;
             match page.next {
                 Some(next) => write(&format!("\nThere may be more: add --before {next}")),
                 None => Ok(()),
@@ -198,5 +201,6 @@ impl Gateway {
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Failure {
-    Failure::wrong(format!("cannot read {}: {error}", path.display())).advise("a demo writes demo.json once it answers, and removes it when it stops")
+    Failure::wrong(format!("cannot read {}: {error}", path.display()))
+        .advise("a demo writes demo.json once it answers, and removes it when it stops")
 }

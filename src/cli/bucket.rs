@@ -55,12 +55,12 @@ pub(super) async fn run(arguments: Arguments, operator: &Client, output: Output)
                 Rules::Plain => Mode::Plain,
             };
             let new = NewBucket { name, mode, default_class };
-            output.one(&operator.post::<Bucket>(&path(&["tenants", tenant, "buckets"]), &new).await?)
+            output.one(&operator.post::<Bucket>(&path(&["tenants", tenant, "buckets"]), &new).await?, "name")
         }
         Asked::List => {
             let buckets: Vec<Bucket> = operator.get(&path(&["tenants", tenant, "buckets"])).await?;
             output.many(&buckets, &["name", "mode", "versioning", "default_class", "created"])
         }
-        Asked::Show { name } => output.one(&operator.get::<Bucket>(&path(&["tenants", tenant, "buckets", &name])).await?),
+        Asked::Show { name } => output.one(&operator.get::<Bucket>(&path(&["tenants", tenant, "buckets", &name])).await?, "name"),
     }
 }

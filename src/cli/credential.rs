@@ -50,7 +50,7 @@ pub(super) async fn run(arguments: Arguments, operator: &Client, output: Output)
     match arguments.asked {
         Asked::Create { principal, expires } => {
             let made: MadeCredential = operator.post(&all, &NewCredential { principal, expires }).await?;
-            output.one(&made)?;
+            output.one(&made, "access_key")?;
             if output == Output::Table {
                 write("\nStore the secret key now: it is not kept in clear and cannot be shown again.")?;
             }
@@ -61,10 +61,12 @@ pub(super) async fn run(arguments: Arguments, operator: &Client, output: Output)
             let keys: Vec<Credential> = operator.get(&format!("{all}{query}")).await?;
             output.many(&keys, &["access_key", "principal", "standing", "created", "expires"])
         }
-        Asked::Show { access_key } => output.one(&operator.get::<Credential>(&path(&["tenants", tenant, "credentials", &access_key])).await?),
+        Asked::Show { access_key } => {
+            output.one(&operator.get::<Credential>(&path(&["tenants", tenant, "credentials", &access_key])).await?, "access_key")
+        }
         Asked::Disable { access_key } => {
             let disable = path(&["tenants", tenant, "credentials", &access_key, "disable"]);
-            output.one(&operator.post::<Credential>(&disable, &()).await?)
+            output.one(&operator.post::<Credential>(&disable, &()).await?, "access_key")
         }
     }
 }

@@ -104,8 +104,9 @@ async fn gateway(socket: &Path) -> Finding {
         Ok(readiness) if readiness.ready => good("gateway", "is running and ready".to_owned()),
         Ok(readiness) => {
             let unready = readiness.dependencies.iter().filter(|dependency| !dependency.ready);
-            let said: Vec<String> =
-                unready.map(|dependency| format!("{}: {}", dependency.name, dependency.problem.as_deref().unwrap_or("not ready"))).collect();
+            let said: Vec<String> = unready
+                .map(|dependency| format!("{}: {}", dependency.name, dependency.problem.as_deref().unwrap_or("not ready")))
+                .collect();
             Finding { check: "gateway", result: Outcome::Bad, detail: format!("is running, not ready: {}", said.join("; ")) }
         }
         Err(_nobody) => good("gateway", "none is running on this socket".to_owned()),

@@ -53,9 +53,8 @@ impl Client {
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failure> {
         let nobody = |error| {
-            let shown = self.socket.display();
             Failure::unreachable(Nobody { socket: self.socket.clone(), source: error })
-                .advise(format!("is a gateway running, as this user? Name its socket with --socket or HOZON_SOCKET (now {shown})"))
+                .advise("is a gateway running, as this user? --socket or HOZON_SOCKET names another socket")
         };
         let stream = UnixStream::connect(&self.socket).await.map_err(nobody)?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Failure::unreachable)?;

@@ -14,16 +14,17 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// Shows one thing.
-    pub(super) fn one(self, thing: &impl Serialize) -> Result<(), Failure> {
+    /// Shows one thing: in a table first its field `first`, then the others by name.
+    pub(super) fn one(self, thing: &impl Serialize, first: &str) -> Result<(), Failure> {
         let value = serde_json::to_value(thing).map_err(Failure::failed)?;
         match (self, &value) {
             (Self::Table, Value::Object(fields)) => {
                 let mut table = plain();
-                for (name, field) in fields {
+                let (named, others): (Vec<_>, Vec<_>) = fields.iter().partition(|(name, _)| *name == first);
+                for (name, field) in named.into_iter().chain(others) {
                     table.add_row([name.replace('_', " "), cell(field)]);
                 }
-                write(&table.to_string())
+                write(&table.trim_fmt())
             }
             _ => write(&serde_json::to_string_pretty(&value).map_err(Failure::failed)?),
         }
@@ -39,7 +40,7 @@ impl Output {
                 for row in rows {
                     table.add_row(fields.iter().map(|field| row.pointer(&pointer(field)).map_or_else(|| "-".to_owned(), cell)));
                 }
-                write(&table.to_string())
+                write(&table.trim_fmt())
             }
             _ => write(&serde_json::to_string_pretty(&value).map_err(Failure::failed)?),
         }

@@ -71,15 +71,15 @@ pub(super) async fn run(arguments: Arguments, operator: &Client, output: Output)
                 grants: new.grants,
             };
             let new = NewPrincipal { name: new.name, kind: new.kind, profile };
-            output.one(&operator.post::<Principal>(&path(&["tenants", tenant, "principals"]), &new).await?)
+            output.one(&operator.post::<Principal>(&path(&["tenants", tenant, "principals"]), &new).await?, "name")
         }
         Asked::List => {
             let people: Vec<Principal> = operator.get(&path(&["tenants", tenant, "principals"])).await?;
             output.many(&people, &["name", "kind", "standing", "display_name", "job_types", "grants"])
         }
-        Asked::Show { name } => output.one(&operator.get::<Principal>(&path(&["tenants", tenant, "principals", &name])).await?),
+        Asked::Show { name } => output.one(&operator.get::<Principal>(&path(&["tenants", tenant, "principals", &name])).await?, "name"),
         Asked::Disable { name } => {
-            output.one(&operator.post::<Principal>(&path(&["tenants", tenant, "principals", &name, "disable"]), &()).await?)
+            output.one(&operator.post::<Principal>(&path(&["tenants", tenant, "principals", &name, "disable"]), &()).await?, "name")
         }
     }
 }

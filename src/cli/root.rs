@@ -24,5 +24,5 @@ pub(super) fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
     let root = config::load(&file.config).map_err(Failure::failed)?.root;
     Root::create_file(&root.key_file, &root.protection())
         .map_err(|error| Failure::failed(error).advise("an existing root key is never replaced"))?;
-    output.one(&serde_json::json!({ "key_file": root.key_file, "sealed": root.passphrase_file.is_some() }))
+    output.one(&serde_json::json!({ "key_file": root.key_file, "sealed": root.passphrase_file.is_some() }), "key_file")
 }

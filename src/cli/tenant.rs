@@ -38,13 +38,13 @@ enum Asked {
 pub(super) async fn run(arguments: Arguments, operator: &Client, output: Output) -> Result<(), Failure> {
     match arguments.asked {
         Asked::Create { name, facility } => {
-            output.one(&operator.post::<Tenant>(&path(&["tenants"]), &NewTenant { name, facility }).await?)
+            output.one(&operator.post::<Tenant>(&path(&["tenants"]), &NewTenant { name, facility }).await?, "name")
         }
         Asked::List => {
             let tenants: Vec<Tenant> = operator.get(&path(&["tenants"])).await?;
             output.many(&tenants, &["name", "facility", "standing", "created", "id"])
         }
-        Asked::Show { name } => output.one(&operator.get::<Tenant>(&path(&["tenants", &name])).await?),
-        Asked::Disable { name } => output.one(&operator.post::<Tenant>(&path(&["tenants", &name, "disable"]), &()).await?),
+        Asked::Show { name } => output.one(&operator.get::<Tenant>(&path(&["tenants", &name])).await?, "name"),
+        Asked::Disable { name } => output.one(&operator.post::<Tenant>(&path(&["tenants", &name, "disable"]), &()).await?, "name"),
     }
 }
