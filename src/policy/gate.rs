@@ -146,7 +146,7 @@ impl Gate {
             None => None,
         };
         let version = subject.version;
-        let again = self.write_subject(&mut asked, subject.bucket, &subject.key, (subject.intent, upload), version).await?;
+        let again = self.write_subject(&mut asked, (subject.bucket, &subject.key), (subject.intent, upload), version).await?;
         self.pend(&asked, again).await
     }
 
@@ -360,15 +360,14 @@ impl Gate {
         what: (WriteIntent, Option<Upload>),
     ) -> Result<Admitted<Write>, Refused> {
         let version = what.1.as_ref().map_or_else(VersionId::random, Upload::version);
-        let subject = self.write_subject(&mut asked, bucket, key, what, version).await?;
+        let subject = self.write_subject(&mut asked, (bucket, key), what, version).await?;
         self.pend(&asked, subject).await
     }
 
     async fn write_subject(
         &self,
         asked: &mut Asked<'_>,
-        bucket: Bucket,
-        key: &ObjectKey,
+        (bucket, key): (Bucket, &ObjectKey),
         (mut intent, upload): (WriteIntent, Option<Upload>),
         version: VersionId,
     ) -> Result<WriteSubject, Refused> {

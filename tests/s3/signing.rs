@@ -26,11 +26,7 @@ impl Key {
         let query = canonical(parts.uri.query().unwrap_or_default());
         let canonical = format!("{}\n{}\n{query}\n{headers}\n{names}\n{payload}", parts.method, parts.uri.path());
         let signature = self.signature(&canonical, stamp);
-        let value = format!(
-            "AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={names}, Signature={signature}",
-            self.access,
-            scope(stamp)
-        );
+        let value = format!("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={names}, Signature={signature}", self.access, scope(stamp));
         parts.headers.insert("authorization", HeaderValue::from_str(&value).unwrap());
         signature
     }
