@@ -11,6 +11,7 @@ use hozon::identity::{Authenticator, NewPrincipal, People};
 use hozon::index::Index;
 use hozon::keys::Keyring;
 use hozon::leases::{LeaseSettings, Leases, SystemMonotonic};
+use hozon::meters::Observed;
 use hozon::objects::Objects;
 use hozon::policy::Gate;
 use hozon::root::{Protection, Root};
@@ -56,6 +57,8 @@ pub(crate) struct Told {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The operation that the listener counts it as.
+    pub(crate) operation: &'static str,
 }
 
 impl Gateway {
@@ -194,7 +197,8 @@ impl Told {
     async fn read(response: Response<s3s::Body>) -> Self {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Self { status: parts.status, headers: parts.headers, body }
+        let operation = parts.extensions.get::<Observed>().unwrap().operation;
+        Self { status: parts.status, headers: parts.headers, body, operation }
     }
 
     pub(crate) fn text(&self) -> &str {

@@ -97,13 +97,10 @@ pub(crate) fn encoded(text: &str, keeps_slash: bool) -> String {
 }
 
 fn canonical(query: &str) -> String {
-    let mut pairs: Vec<String> = query.split('&').filter(|pair| !pair.is_empty()).map(with_equals).collect();
-    pairs.sort();
-    pairs.join("&")
-}
-
-fn with_equals(pair: &str) -> String {
-    if pair.contains('=') { pair.to_owned() } else { format!("{pair}=") }
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let mut pairs: Vec<(&str, &str)> = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
+    pairs.sort_unstable();
+    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
 
 fn joined(parts: &Parts, name: &str) -> String {
