@@ -57,7 +57,7 @@ impl Services {
     pub async fn build(settings: &Settings) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let aead = Aead::checked(settings.aead)?;
-        let index = SqliteSettings { path: settings.index.path.clone(), readers: settings.index.readers };
+        let index = SqliteSettings { path: settings.index.path.clone(), readers: settings.index.readers, bytes_max: None };
         let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&index, Arc::clone(&clock))?);
         let root = Arc::new(open_root(&settings.root)?);
         let monotonic = Arc::new(SystemMonotonic::start());
