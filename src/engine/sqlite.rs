@@ -44,8 +44,6 @@ pub struct SqliteSettings {
     pub path: PathBuf,
     /// Connections that only read.
     pub readers: usize,
-    /// Bytes that the file may have, in whole pages; without it, as many as the disk has.
-    pub bytes_max: Option<u64>,
 }
 
 /// A metadata database in one file.
@@ -67,10 +65,22 @@ impl SqliteEngine {
     /// [`EngineError::NotOurs`] when another program did.
     pub fn open(settings: &SqliteSettings, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
         let lock = claim(&settings.path)?;
+        Self::start(settings, clock, (schema::open(&settings.path)?, lock))
+    }
+
+    /// Opens the database as [`open`](Self::open) does, and keeps its file from growing beyond `bytes_max`: what finds
+    /// no place in it is [`EngineError::Full`].
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_within(settings: &SqliteSettings, clock: Arc<dyn Clock>, bytes_max: u64) -> Result<Self, EngineError> {
+        let lock = claim(&settings.path)?;
         let connection = schema::open(&settings.path)?;
-        if let Some(bytes) = settings.bytes_max {
-            schema::bound(&connection, bytes)?;
-        }
+        schema::bound(&connection, bytes_max)?;
+        Self::start(settings, clock, (connection, lock))
+    }
+
+    fn start(settings: &SqliteSettings, clock: Arc<dyn Clock>, (connection, lock): (Connection, File)) -> Result<Self, EngineError> {
         let readers = Readers::open(&settings.path, settings.readers)?;
         let folding = schema::connect(&settings.path, Purpose::Fold)?;
         let writer = Arc::new(Writer::start(connection)?);

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 fn open_at(path: &Path, clock: Arc<ManualClock>) -> Result<SqliteEngine, EngineError> {
-    SqliteEngine::open(&SqliteSettings { path: path.to_owned(), readers: 3, bytes_max: None }, clock)
+    SqliteEngine::open(&SqliteSettings { path: path.to_owned(), readers: 3 }, clock)
 }
 
 fn open(path: &Path) -> Arc<dyn Engine> {
@@ -26,8 +26,8 @@ fn open(path: &Path) -> Arc<dyn Engine> {
 }
 
 fn bounded(path: &Path, pages: u64) -> Arc<dyn Engine> {
-    let settings = SqliteSettings { path: path.to_owned(), readers: 1, bytes_max: Some(pages * 4_096) };
-    Arc::new(SqliteEngine::open(&settings, Arc::new(ManualClock::new(NOW))).unwrap())
+    let settings = SqliteSettings { path: path.to_owned(), readers: 1 };
+    Arc::new(SqliteEngine::open_within(&settings, Arc::new(ManualClock::new(NOW)), pages * 4_096).unwrap())
 }
 
 /// An empty engine, and the directory that it lies in.

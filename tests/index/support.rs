@@ -88,7 +88,7 @@ impl House {
 }
 
 pub(super) fn sqlite(directory: &Path) -> Arc<SqliteEngine> {
-    let settings = SqliteSettings { path: directory.join("index.db"), readers: 2, bytes_max: None };
+    let settings = SqliteSettings { path: directory.join("index.db"), readers: 2 };
     Arc::new(SqliteEngine::open(&settings, Arc::new(ManualClock::new(NOW))).unwrap())
 }
 
