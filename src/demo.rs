@@ -134,8 +134,7 @@ pub async fn run(dir: &Path, listen: SocketAddr) -> Result<(), DemoError> {
     };
     write_private(&places.demo_json, &json(&places.demo_json, &file)?)?;
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hozon"));
-    let story =
-        story::Story { endpoint: &endpoint, region: REGION, dir: &places.dir, ca: &places.ca, program: &program, people: &people };
+    let story = story::Story { endpoint: &endpoint, region: REGION, dir: &places.dir, ca: &places.ca, program: &program, people: &people };
     announce(&story.tell());
     let ended = gateway.run_until_told().await;
     // Gone with the gateway, so that nobody takes a stopped demo for a running one.
@@ -243,11 +242,8 @@ async fn store_records(endpoint: &str, places: &Places, people: &BTreeMap<String
     let credential = (app.access_key.clone(), Zeroizing::new(app.secret_key.clone()));
     let client = Client::new(endpoint, &places.ca, REGION, credential)?;
     for record in records::records() {
-        let headers = [
-            ("content-type", record.content_type),
-            ("x-amz-meta-patient-id", record.patient),
-            ("x-amz-meta-record-class", record.class),
-        ];
+        let headers =
+            [("content-type", record.content_type), ("x-amz-meta-patient-id", record.patient), ("x-amz-meta-record-class", record.class)];
         let path = format!("/{}/{}", people::RECORDS_BUCKET, record.key);
         let answer = client.send(Method::PUT, &path, &headers, Bytes::from(record.body), SystemClock.now()).await?;
         if !answer.status.is_success() {

@@ -40,7 +40,8 @@ impl Story<'_> {
         self.rclone(&mut out);
         self.s3cmd(&mut out, host);
         self.s5cmd(&mut out);
-        let _written = writeln!(out, "Stop with Ctrl-C. `hozon demo` continues where this one ended; delete {} to forget it.", self.dir.display());
+        let _written =
+            writeln!(out, "Stop with Ctrl-C. `hozon demo` continues where this one ended; delete {} to forget it.", self.dir.display());
         out
     }
 

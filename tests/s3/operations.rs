@@ -1,0 +1,1 @@
+//! `docs/S3.md` against the gateway, operation by operation.
