@@ -5,7 +5,7 @@ use super::action::{
 use super::rules::{self, Question};
 use super::{Admitted, Circumstances, Permitted, Reason, Refused};
 use crate::audit::{Actor, Event, EventKind, Journal, PendingEvent, Receipt, Subject, Verdict};
-use crate::domain::{BucketMode, BucketName, ObjectKey, RecordClass, RecordState, UploadId, VersionId};
+use crate::domain::{BucketMode, BucketName, ObjectKey, RecordClass, RecordState, Standing, UploadId, VersionId};
 use crate::engine::{VersionKind, Which};
 use crate::identity::Principal;
 use crate::index::{Bucket, Found, Index, Upload, Version};
@@ -306,6 +306,7 @@ impl Gate {
         match (decided, found) {
             (Err(reason), _) => Err(self.forbid(asked, reason).await),
             (Ok(()), None) => Err(self.absent(asked, Refused::NoSuchBucket).await),
+            (Ok(()), Some(bucket)) if bucket.standing == Standing::Disabled => Err(self.forbid(asked, Reason::BucketDisabled).await),
             (Ok(()), Some(bucket)) => Ok(bucket),
         }
     }
