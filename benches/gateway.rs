@@ -216,7 +216,7 @@ async fn small_get(gateway: &Gateway) {
     println!("4 KiB GET with policy and durable audit");
     let mut connection = Connection::open(&gateway.target()).await;
     for number in 0..1_000 {
-        connection.put(&format!("/files/small/{number:04}"), Bytes::from(vec![0x33; SMALL]), false).await;
+        connection.put(&format!("/files/small/{number:04}"), Bytes::from(vec![0x33; SMALL])).await;
     }
     for clients in [1, 16, 64] {
         let cpu = process::cpu_seconds(gateway.pid());
@@ -240,7 +240,7 @@ async fn small_put(gateway: &Gateway) {
 async fn range(gateway: &Gateway) {
     println!("64 KiB range of a 1 GiB object, one client");
     let mut connection = Connection::open(&gateway.target()).await;
-    connection.put("/files/giant.bin", Bytes::from(vec![0x11; 1 << 30]), true).await;
+    connection.put_with_trailer("/files/giant.bin", Bytes::from(vec![0x11; 1 << 30])).await;
     let path = |_, number: u64| {
         let start = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % ((1 << 30) - 65_536);
         What::Get("/files/giant.bin".to_owned(), Some((start, start + 65_535)))
@@ -258,7 +258,7 @@ async fn range(gateway: &Gateway) {
 async fn memory(gateway: &Gateway) {
     println!("64 concurrent transfers of 512 MiB, half up, half down");
     let mut connection = Connection::open(&gateway.target()).await;
-    connection.put("/files/half.bin", Bytes::from(vec![0x22; 512 << 20]), true).await;
+    connection.put_with_trailer("/files/half.bin", Bytes::from(vec![0x22; 512 << 20])).await;
     let body = Bytes::from(vec![0x44; 512 << 20]);
     let peak = process::watch_memory(gateway.pid());
     let mut tasks = Vec::new();

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up may stop")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up may stop")]
 //! The operator's way in: the admin API on its socket, and the program's commands as its client.
 
 use bytes::Bytes;

@@ -72,7 +72,13 @@ impl Gateway {
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), monotonic));
         let blobs = BlobStore::open(&BlobSettings::Memory).unwrap();
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
-        let journal = Arc::new(Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random()));
+        let journal = Arc::new(Journal::new(
+            Arc::clone(&engine),
+            Arc::clone(&leases),
+            Arc::clone(&clock),
+            NodeId::random(),
+            Arc::new(hozon::meters::Meters::new()),
+        ));
         let (outcomes, _writer) = OutcomeLog::start(Arc::clone(&journal));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));

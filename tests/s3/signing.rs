@@ -85,14 +85,14 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 
 /// A URI of a path and query in plain text.
 pub(crate) fn uri(path: &str, query: &str) -> Uri {
-    let path = encoded(path, true);
+    let path = encoded(path, b"/");
     let text = if query.is_empty() { path } else { format!("{path}?{query}") };
     text.parse().unwrap()
 }
 
 /// Text as signatures encode it.
-pub(crate) fn encoded(text: &str, keeps_slash: bool) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || (keeps_slash && byte == b'/');
+pub(crate) fn encoded(text: &str, kept: &[u8]) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || kept.contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
