@@ -129,8 +129,8 @@ async fn get(gateway: &Gateway, direct: &Direct) {
     println!("64 MiB GET over TLS, local store in the page cache");
     let body = Bytes::from(vec![0x5a; LARGE]);
     let path = "/files/large.bin".to_owned();
-    Connection::open(&gateway.target()).await.put(&path, body.clone(), true).await;
-    Connection::open(&direct.target()).await.put("/large.bin", body, true).await;
+    Connection::open(&gateway.target()).await.put_with_trailer(&path, body.clone()).await;
+    Connection::open(&direct.target()).await.put_with_trailer("/large.bin", body).await;
     let mut sides = vec![
         Side { name: "gateway", target: gateway.target(), pid: gateway.pid(), path: path.clone() },
         Side { name: "direct", target: direct.target(), pid: direct.pid(), path: "/large.bin".to_owned() },
@@ -164,7 +164,7 @@ async fn put(gateway: &Gateway, direct: &Direct) {
         async move {
             let mut connection = Connection::open(&target).await;
             for _ in 0..2 {
-                connection.put(&path, body.clone(), true).await;
+                connection.put_with_trailer(&path, body.clone()).await;
             }
             2 * LARGE as u64
         }
@@ -188,7 +188,7 @@ async fn hammer(target: &Target, clients: usize, time: Duration, what: fn(usize,
                 let one = Instant::now();
                 match what(client, number) {
                     What::Get(path, range) => drop(connection.get(&path, range).await),
-                    What::Put(path) => connection.put(&path, small.clone(), false).await,
+                    What::Put(path) => connection.put(&path, small.clone()).await,
                 }
                 latencies.push(one.elapsed().as_secs_f64() * 1e3);
             }
@@ -269,7 +269,7 @@ async fn memory(gateway: &Gateway) {
             if number % 2 == 0 {
                 connection.get("/files/half.bin", None).await;
             } else {
-                connection.put(&format!("/files/mem/{}", number % 4), body, true).await;
+                connection.put_with_trailer(&format!("/files/mem/{}", number % 4), body).await;
             }
         }));
     }

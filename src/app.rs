@@ -2,6 +2,7 @@
 
 mod chores;
 mod error;
+mod reload;
 mod services;
 
 use crate::admin::{Admin, AdminServices};
@@ -60,6 +61,8 @@ impl Gateway {
         let api = Arc::new(Api::new(Arc::clone(&services.gate), AccessLog::new(Arc::clone(&services.journal))));
         let service = s3::service(front(&services, &settings, api))?;
         let chores = chores::start(&services, &stop);
+        let hangups = reload::signals().map_err(StartError::Signals)?;
+        chores::until(&chores, &stop, reload::follow(hangups, listener.certificate().cloned()));
         let stopped = stop.clone();
         let admin = tokio::spawn(admin.serve(async move { stopped.asked().await }));
         let serving = tokio::spawn(listener.serve(service, readiness, stop.clone()));

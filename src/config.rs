@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 pub use error::{ConfigError, Conflict};
-pub use resolve::{Deviation, IndexSettings, LogForm, LogSettings, RootSettings, S3StoreSettings, Settings, StoreSettings};
+pub use resolve::{Deviation, LogForm, LogSettings, RootSettings, Settings};
 
 /// How strict the gateway is with itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ pub mod api;
 pub mod app;
 pub mod audit;
 pub mod blob;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod demo;

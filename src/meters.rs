@@ -91,11 +91,6 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct LeaseLabels {
-    purpose: &'static str,
-}
-
 /// The meters of one gateway. Cheap to feed from many tasks.
 pub struct Meters {
     registry: Registry,
@@ -107,8 +102,6 @@ pub struct Meters {
     connections: Gauge,
     connection_ends: Family<ReasonLabels, Counter>,
     audit_append_time: Histogram,
-    index_queue: Gauge,
-    leases: Family<LeaseLabels, Gauge>,
     condemned_blobs: Gauge,
     deleted_blobs: Counter,
     panics: Counter,
@@ -141,8 +134,6 @@ impl Meters {
             connections: enter(&mut registry, &table::CONNECTIONS, Gauge::default()),
             connection_ends: enter(&mut registry, &table::CONNECTION_ENDS, Family::default()),
             audit_append_time: enter(&mut registry, &table::AUDIT_APPEND_TIME, time_histogram()),
-            index_queue: enter(&mut registry, &table::INDEX_QUEUE, Gauge::default()),
-            leases: enter(&mut registry, &table::LEASES, Family::default()),
             condemned_blobs: enter(&mut registry, &table::CONDEMNED_BLOBS, Gauge::default()),
             deleted_blobs: enter(&mut registry, &table::DELETED_BLOBS, Counter::default()),
             panics: enter(&mut registry, &table::PANICS, Counter::default()),
@@ -188,18 +179,8 @@ impl Meters {
         self.audit_append_time.observe(took.as_secs_f64());
     }
 
-    /// Shows how many commands wait for the index's writer.
-    pub fn index_queue(&self, waiting: usize) {
-        self.index_queue.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-    }
-
-    /// Shows how many tenants' keys of one purpose are held in memory.
-    pub fn leases(&self, purpose: &'static str, held: usize) {
-        self.leases.get_or_create(&LeaseLabels { purpose }).set(i64::try_from(held).unwrap_or(i64::MAX));
-    }
-
     /// Shows how many blobs wait for their deletion.
-    pub fn condemned_blobs(&self, waiting: usize) {
+    pub fn condemned_blobs(&self, waiting: u64) {
         self.condemned_blobs.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
@@ -266,8 +247,6 @@ mod tests {
         meters.bytes(Direction::In, 10);
         meters.connection_ended(ConnectionEnd::Idle);
         meters.audit_appended(Duration::from_millis(1));
-        meters.index_queue(4);
-        meters.leases("data", 2);
         meters.condemned_blobs(1);
         meters.blobs_deleted(1);
         meters.panicked();

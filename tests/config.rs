@@ -1,7 +1,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up may stop")]
 //! The configuration file: what is taken, what is refused, and where the refusal points.
 
-use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings, StoreSettings};
+use hozon::blob::{BlobSettings, Transport};
+use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings};
 use hozon::domain::{PatientNaming, RecordClass, StartEvent};
 use hozon::listener::WireSettings;
 use std::time::Duration;
@@ -95,9 +96,9 @@ fn every_key_does_something() {
     assert_eq!(settings.presign_life_max, Duration::from_secs(12));
     assert_eq!(settings.admin_socket, dir.path().join("a.sock"));
     assert_eq!((settings.index.path.to_str(), settings.index.readers), (Some("/i"), 13));
-    assert_eq!(settings.store, StoreSettings::Local { directory: dir.path().join("blobs") });
+    assert_eq!(settings.store, BlobSettings::Local { directory: dir.path().join("blobs") });
     assert_eq!(settings.root.passphrase_file.as_deref().and_then(|path| path.to_str()), Some("/p"));
-    assert_eq!(settings.lease_life, Duration::from_secs(14));
+    assert_eq!(settings.leases.life, Duration::from_secs(14));
     assert_eq!(settings.aead, hozon::seal::Aead::AwsLc);
     assert_eq!((settings.log.level, settings.log.form), (tracing::Level::WARN, LogForm::Json));
     assert!(settings.deviations().is_empty());
@@ -125,7 +126,7 @@ fn a_value_out_of_bounds_is_refused_where_it_stands() {
         ("[listener]\ntls = \"1.1\"\n", 2, "unknown variant `1.1`"),
         ("region = \"Tokyo!\"\n", 1, "`Tokyo!` is not a region"),
         ("[listener]\nbase_domain = \"S3:9000\"\n", 2, "not a host name"),
-        ("[store]\n[store.s3]\nendpoint = \"e\"\n", 2, "missing field"),
+        ("[store]\n[store.s3]\nendpoint = \"https://e\"\n", 2, "missing field"),
         ("[listener\n", 1, ""),
     ] {
         let (found, _, reason) = place_and_reason(text);
@@ -228,5 +229,20 @@ fn a_job_type_code_has_one_shape_and_one_row() {
     assert!(catalogue("j.toml", "job_types", &job("porter")).is_ok());
     for bad in [job("Porter"), job("porter").repeat(2), job("porter").replace("support", "other")] {
         assert!(matches!(catalogue("j.toml", "job_types", &bad), Err(ConfigError::Wrong { .. })), "{bad}");
+    }
+}
+
+#[test]
+fn a_remote_store_is_reached_over_tls_or_on_this_machine() {
+    let store = |endpoint: &str| {
+        format!("[store.s3]\nendpoint = \"{endpoint}\"\nbucket = \"b\"\nregion = \"r\"\naccess_key_id = \"a\"\nsecret_key_file = \"/s\"\n")
+    };
+    for (endpoint, transport) in [("https://s3.example", Transport::Tls), ("http://[::1]:8333", Transport::PlainHttp)] {
+        let settings = read(&store(endpoint)).unwrap();
+        assert!(matches!(settings.store, BlobSettings::S3(s3) if s3.transport == transport && s3.endpoint.as_deref() == Some(endpoint)));
+    }
+    for endpoint in ["http://s3.example", "http://127.0.0.1.example", "s3.example", "ftp://localhost"] {
+        let (line, _, reason) = place_and_reason(&store(endpoint));
+        assert!(line == 2 && reason.contains("https:// URL"), "{reason}");
     }
 }

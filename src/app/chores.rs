@@ -9,7 +9,9 @@ use tokio_util::task::TaskTracker;
 
 /// How often counts of unproven requests are written.
 const PROVIDER_LOG_EVERY: Duration = Duration::from_secs(5);
-/// How often leases are looked after.
+/// How often opened names of tenants whose lease has ended are wiped.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often what nobody needs any more is collected.
 const COLLECT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Starts what a gateway does for itself until it is told to stop.
@@ -17,6 +19,11 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
     let chores = TaskTracker::new();
     let leases = Arc::clone(&services.leases);
     until(&chores, stop, async move { leases.keep().await });
+    let index = Arc::clone(&services.index);
+    every(&chores, stop, SWEEP_EVERY, move || {
+        let index = Arc::clone(&index);
+        async move { index.sweep() }
+    });
     let log = Arc::clone(&services.provider_log);
     every(&chores, stop, PROVIDER_LOG_EVERY, move || {
         let log = Arc::clone(&log);
@@ -36,6 +43,7 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
                 "orphans",
                 orphans.run().await.map(|found| {
                     meters.blobs_deleted(found.deleted);
+                    meters.condemned_blobs(found.condemned + found.kept);
                     found.deleted
                 }),
             );
@@ -45,7 +53,7 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
     chores
 }
 
-fn until(chores: &TaskTracker, stop: &Stop, work: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn until(chores: &TaskTracker, stop: &Stop, work: impl Future<Output = ()> + Send + 'static) {
     let stop = stop.clone();
     chores.spawn(async move {
         tokio::select! {

@@ -1,17 +1,17 @@
 use super::StartError;
 use crate::audit::{Journal, OutcomeLog, ProviderLog};
-use crate::blob::{BlobSettings, BlobStore, S3Settings, Transport};
-use crate::config::{RootSettings, S3StoreSettings, Settings, StoreSettings};
+use crate::blob::BlobStore;
+use crate::config::Settings;
 use crate::domain::{Clock, NodeId, SystemClock, limits};
-use crate::engine::{Engine, SqliteEngine, SqliteSettings};
+use crate::engine::{Engine, SqliteEngine};
 use crate::identity::{Authenticator, People};
 use crate::index::Index;
 use crate::keys::Keyring;
-use crate::leases::{LeaseSettings, Leases, SystemMonotonic};
+use crate::leases::{Leases, SystemMonotonic};
 use crate::meters::Meters;
 use crate::objects::Objects;
 use crate::policy::Gate;
-use crate::root::{Passphrase, Protection, Root};
+use crate::root::Root;
 use crate::seal::{Aead, PlainPool};
 use std::sync::Arc;
 
@@ -57,16 +57,17 @@ impl Services {
     pub async fn build(settings: &Settings) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let aead = Aead::checked(settings.aead)?;
-        let index = SqliteSettings { path: settings.index.path.clone(), readers: settings.index.readers };
-        let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&index, Arc::clone(&clock))?);
-        let root = Arc::new(open_root(&settings.root)?);
+        let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
+        let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
         let monotonic = Arc::new(SystemMonotonic::start());
-        let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings { life: settings.lease_life }, monotonic));
-        let blobs = BlobStore::open(&store(&settings.store))?;
+        let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, monotonic));
+        let blobs = BlobStore::open(&settings.store)?;
         blobs.probe(clock.now()).await?;
 
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
-        let journal = Arc::new(Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random()));
+        let meters = Arc::new(Meters::new());
+        let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random(), Arc::clone(&meters));
+        let journal = Arc::new(journal);
         let (outcomes, _ends_with_the_last_sender) = OutcomeLog::start(Arc::clone(&journal));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
@@ -83,37 +84,6 @@ impl Services {
             aead,
             pool: PlainPool::new(IDLE_BUFFERS, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
-        let meters = Arc::new(Meters::new());
         Ok(Self { clock, meters, engine, leases, index, journal, provider_log, authenticator, people, gate, blobs, objects, outcomes })
-    }
-}
-
-fn open_root(settings: &RootSettings) -> Result<Root, StartError> {
-    let protection = match &settings.passphrase_file {
-        Some(file) => Protection::Passphrase(Passphrase::File(file.clone())),
-        None => Protection::FileMode,
-    };
-    Ok(Root::open_file(&settings.key_file, &protection)?)
-}
-
-fn store(settings: &StoreSettings) -> BlobSettings {
-    match settings {
-        StoreSettings::Local { directory } => BlobSettings::Local { directory: directory.clone() },
-        StoreSettings::S3(s3) => BlobSettings::S3(remote(s3)),
-    }
-}
-
-fn remote(s3: &S3StoreSettings) -> S3Settings {
-    // An endpoint on this machine may do without TLS: its bodies are sealed, and no one else sees the wire.
-    let local = s3.endpoint.starts_with("http://127.0.0.1") || s3.endpoint.starts_with("http://localhost");
-    S3Settings {
-        endpoint: Some(s3.endpoint.clone()),
-        bucket: s3.bucket.clone(),
-        region: s3.region.clone(),
-        access_key_id: s3.access_key_id.clone(),
-        secret_file: s3.secret_key_file.clone(),
-        prefix: s3.prefix.clone(),
-        transport: if local { Transport::PlainHttp } else { Transport::Tls },
-        ca: s3.ca.clone(),
     }
 }

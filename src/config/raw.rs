@@ -1,7 +1,9 @@
 use super::Profile;
 use super::within::Within;
+use crate::blob::Transport;
+use http::Uri;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// The file as written. Each value is checked as it is read, so that an error knows its line.
@@ -31,6 +33,14 @@ pub(super) struct Region(pub(super) String);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(super) struct HostName(pub(super) String);
+
+/// The URL of an S3 service: over TLS, or in clear on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Endpoint {
+    pub(super) url: String,
+    pub(super) transport: Transport,
+}
 
 /// What a text must look like.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +112,7 @@ pub(super) struct Store {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct S3Store {
-    pub(super) endpoint: String,
+    pub(super) endpoint: Endpoint,
     pub(super) bucket: String,
     pub(super) region: String,
     pub(super) access_key_id: String,
@@ -197,6 +207,28 @@ impl TryFrom<String> for HostName {
         } else {
             Err(Misshapen { found: text, wanted: "a host name in lower case without a port" })
         }
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = Misshapen;
+
+    fn try_from(url: String) -> Result<Self, Misshapen> {
+        let read = url.parse::<Uri>().ok();
+        let host = read.as_ref().and_then(Uri::host).map(|host| host.trim_start_matches('[').trim_end_matches(']'));
+        let is_here = host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()));
+        match read.as_ref().and_then(Uri::scheme_str) {
+            Some("https") => Ok(Self { url, transport: Transport::Tls }),
+            // The bodies are sealed, and nobody else sees the wire.
+            Some("http") if is_here => Ok(Self { url, transport: Transport::PlainHttp }),
+            _ => Err(Misshapen { found: url, wanted: "an https:// URL, or an http:// URL of this machine" }),
+        }
+    }
+}
+
+impl From<Endpoint> for String {
+    fn from(endpoint: Endpoint) -> Self {
+        endpoint.url
     }
 }
 

@@ -2,8 +2,12 @@ use super::Profile;
 use super::catalogue;
 use super::error::{ConfigError, Conflict};
 use super::raw::{Cipher, Form, Level, Listener, Raw, Tls};
+use crate::blob::{BlobSettings, S3Settings};
 use crate::domain::{JobTypes, RecordClasses};
+use crate::engine::SqliteSettings;
+use crate::leases::LeaseSettings;
 use crate::listener::{ListenerSettings, RateSettings, TlsSettings, TlsVersions, WireSettings};
+use crate::root::{Passphrase, Protection};
 use crate::seal::Aead;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -23,13 +27,13 @@ pub struct Settings {
     /// Where the admin listener's Unix socket is.
     pub admin_socket: PathBuf,
     /// Where the index is.
-    pub index: IndexSettings,
+    pub index: SqliteSettings,
     /// Where blobs are.
-    pub store: StoreSettings,
+    pub store: BlobSettings,
     /// Where the root key is.
     pub root: RootSettings,
     /// How long unwrapped tenant keys are held without asking again.
-    pub lease_life: Duration,
+    pub leases: LeaseSettings,
     /// Which library runs the cipher.
     pub aead: Aead,
     /// What kinds of records there are.
@@ -40,46 +44,6 @@ pub struct Settings {
     pub log: LogSettings,
 }
 
-/// Where the index is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexSettings {
-    /// The database file.
-    pub path: PathBuf,
-    /// Connections that read.
-    pub readers: usize,
-}
-
-/// Where blobs are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreSettings {
-    /// In a local directory.
-    Local {
-        /// Which.
-        directory: PathBuf,
-    },
-    /// In a bucket of an S3 service.
-    S3(S3StoreSettings),
-}
-
-/// A bucket of an S3 service that holds blobs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct S3StoreSettings {
-    /// The service's URL.
-    pub endpoint: String,
-    /// The bucket.
-    pub bucket: String,
-    /// Its region.
-    pub region: String,
-    /// The public half of the credential.
-    pub access_key_id: String,
-    /// The file that holds the secret half.
-    pub secret_key_file: PathBuf,
-    /// What all names in the bucket begin with; empty for nothing.
-    pub prefix: String,
-    /// PEM file of the authority to trust beside the well-known ones.
-    pub ca: Option<PathBuf>,
-}
-
 /// Where the root key is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootSettings {
@@ -87,6 +51,17 @@ pub struct RootSettings {
     pub key_file: PathBuf,
     /// The file with the passphrase that seals the key file; none where it is not sealed.
     pub passphrase_file: Option<PathBuf>,
+}
+
+impl RootSettings {
+    /// How the key file is protected.
+    #[must_use]
+    pub fn protection(&self) -> Protection {
+        match &self.passphrase_file {
+            Some(file) => Protection::Passphrase(Passphrase::File(file.clone())),
+            None => Protection::FileMode,
+        }
+    }
 }
 
 /// What is logged, and how.
@@ -156,14 +131,15 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
     // An absolute path stays as it is.
     let place = |path: PathBuf| file.parent().map_or_else(|| path.clone(), |dir| dir.join(&path));
     let store = match raw.store.s3 {
-        None => StoreSettings::Local { directory: place(raw.store.directory) },
-        Some(s3) => StoreSettings::S3(S3StoreSettings {
-            endpoint: s3.endpoint,
+        None => BlobSettings::Local { directory: place(raw.store.directory) },
+        Some(s3) => BlobSettings::S3(S3Settings {
+            endpoint: Some(s3.endpoint.url),
             bucket: s3.bucket,
             region: s3.region,
             access_key_id: s3.access_key_id,
-            secret_key_file: place(s3.secret_key_file),
+            secret_file: place(s3.secret_key_file),
             prefix: s3.prefix,
+            transport: s3.endpoint.transport,
             ca: s3.ca.map(place),
         }),
     };
@@ -173,10 +149,10 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
         listener: listener(raw.listener, place),
         presign_life_max: raw.s3.presign_secs_max.seconds(),
         admin_socket: place(raw.admin.socket),
-        index: IndexSettings { path: place(raw.index.path), readers: raw.index.readers.size() },
+        index: SqliteSettings { path: place(raw.index.path), readers: raw.index.readers.size() },
         store,
         root: RootSettings { key_file: place(raw.root.key_file), passphrase_file: raw.root.passphrase_file.map(place) },
-        lease_life: raw.keys.lease_secs.seconds(),
+        leases: LeaseSettings { life: raw.keys.lease_secs.seconds() },
         aead: match raw.seal.cipher {
             Cipher::AesGcm => Aead::AesGcm,
             Cipher::AwsLcRs => Aead::AwsLc,

@@ -86,6 +86,10 @@ pub const PRESIGN_SECS_MAX: u64 = 7 * 24 * 3_600;
 pub const OUTCOME_PAUSE: Duration = Duration::from_millis(50);
 /// Networks that the provider log tells apart between two writes.
 pub const PROVIDER_LOG_NETWORKS_MAX: usize = 4_096;
+/// Counts that the provider log keeps: the oldest go first.
+pub const PROVIDER_LOG_ROWS_MAX: u64 = 1_000_000;
+/// How long the index remembers what has gone from a directory: longer than any load of one takes.
+pub const TOMBSTONES_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// Verified credentials kept in memory.
 pub const CREDENTIAL_CACHE_MAX: u64 = 10_000;
 /// How long a verified credential is believed without looking: the bound on noticing a revocation.

@@ -61,9 +61,11 @@ impl Directories {
         let first_max = if epoch.is_some() { limits::LISTING_REFRESH_ROWS } else { limits::LISTING_LOAD_ROWS };
         let mut changes = Changes::default();
         let mut page = self.page(id, mark, first_max).await?;
+        let mut is_too_old = mark < page.horizon && epoch.is_some();
         loop {
-            if epoch.is_some_and(|epoch| epoch != page.epoch) {
-                // Marks of another epoch say nothing: begin again.
+            if is_too_old || epoch.is_some_and(|epoch| epoch != page.epoch) {
+                // Marks of another epoch, or from before what has gone is known, say nothing: begin again.
+                is_too_old = false;
                 (base, epoch, changes) = (Arc::default(), None, Changes::default());
                 page = self.page(id, 0, limits::LISTING_LOAD_ROWS).await?;
                 continue;

@@ -48,8 +48,6 @@ pub(super) const REFUSALS: Meter = meter("refusals", "Refused requests, by code"
 pub(super) const CONNECTIONS: Meter = meter("connections", "Open connections to the data listener", None, &[]);
 pub(super) const CONNECTION_ENDS: Meter = meter("connection_ends", "Ended connections, by reason", None, &["reason"]);
 pub(super) const AUDIT_APPEND_TIME: Meter = meter("audit_append_duration", "Time until an audit event was durable", SECONDS, &[]);
-pub(super) const INDEX_QUEUE: Meter = meter("index_queue", "Commands that wait for the writer of the index", None, &[]);
-pub(super) const LEASES: Meter = meter("leases", "Tenants whose unwrapped keys are held, by purpose of the keys", None, &["purpose"]);
 pub(super) const CONDEMNED_BLOBS: Meter = meter("condemned_blobs", "Blobs that wait for their deletion", None, &[]);
 pub(super) const DELETED_BLOBS: Meter = meter("deleted_blobs", "Blobs whose bytes were deleted", None, &[]);
 pub(super) const PANICS: Meter = meter("panics", "Handlers that stopped by a panic", None, &[]);
@@ -64,8 +62,6 @@ pub const TABLE: &[Meter] = &[
     CONNECTIONS,
     CONNECTION_ENDS,
     AUDIT_APPEND_TIME,
-    INDEX_QUEUE,
-    LEASES,
     CONDEMNED_BLOBS,
     DELETED_BLOBS,
     PANICS,

@@ -39,7 +39,9 @@ impl ClientBody {
         kept: ChecksumAlgorithm,
     ) -> Result<Self, Fault> {
         let missing = || Fault::new(S3ErrorCode::MissingContentLength, "You must provide the Content-Length HTTP header.");
-        let announced = length.and_then(|length| u64::try_from(length).ok()).ok_or_else(missing)?;
+        // A body in chunks may come without Content-Length; what it decodes to is announced all the same.
+        let decoded = headers.get("x-amz-decoded-content-length").and_then(|value| value.to_str().ok()?.parse().ok());
+        let announced = decoded.or_else(|| length.and_then(|length| u64::try_from(length).ok())).ok_or_else(missing)?;
         if announced > limits::PART_BYTES_MAX {
             return Err(errors::of_body(&BodyFault::TooLong { max: limits::PART_BYTES_MAX }));
         }

@@ -58,7 +58,9 @@ impl From<EngineError> for Fault {
     fn from(error: EngineError) -> Self {
         match &error {
             EngineError::Busy => slow_down(),
-            EngineError::Unavailable | EngineError::Full | EngineError::InUse | EngineError::TooNew { .. } => unavailable("index", &error),
+            EngineError::Unavailable | EngineError::Full | EngineError::InUse | EngineError::NotOurs | EngineError::TooNew { .. } => {
+                unavailable("index", &error)
+            }
             EngineError::Unclear | EngineError::Corrupt { .. } | EngineError::Failed(_) => internal(&error),
         }
     }

@@ -45,7 +45,10 @@ const COUNTED: &[&str] = &[
 ///
 /// Carries nothing that the client may not know; the true cause goes to the log where the fault is made.
 #[derive(Debug, Clone)]
-pub(super) struct Fault {
+pub(super) struct Fault(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
     code: Cow<'static, str>,
     status: StatusCode,
     message: Cow<'static, str>,
@@ -57,12 +60,16 @@ impl Fault {
     /// A fault with one of S3's codes and the status that S3 gives it.
     pub(super) fn new(code: S3ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         let status = code.status_code().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { code: Cow::Owned(code.as_str().to_owned()), ..Self::custom("", status, message) }
+        Self::made(Cow::Owned(code.as_str().to_owned()), status, message.into())
     }
 
     /// A fault with a code that the crate below does not know.
     pub(super) fn custom(code: &'static str, status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: Cow::Borrowed(code), status, message: message.into(), details: Vec::new(), headers: HeaderMap::new() }
+        Self::made(Cow::Borrowed(code), status, message.into())
+    }
+
+    fn made(code: Cow<'static, str>, status: StatusCode, message: Cow<'static, str>) -> Self {
+        Self(Box::new(Inner { code, status, message, details: Vec::new(), headers: HeaderMap::new() }))
     }
 
     /// A value of the request that cannot be used; names the header or parameter, never the value.
@@ -78,14 +85,14 @@ impl Fault {
 
     /// Adds an element to the document.
     pub(super) fn with(mut self, element: &'static str, text: impl Into<String>) -> Self {
-        self.details.push((element, text.into()));
+        self.0.details.push((element, text.into()));
         self
     }
 
     /// Adds a header to the answer; one that cannot be written is left out of it.
     pub(super) fn with_header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
+            self.0.headers.insert(HeaderName::from_static(name), value);
         }
         self
     }
@@ -98,42 +105,42 @@ impl Fault {
         };
         let code = element("<Code>", "</Code>").unwrap_or_else(|| "InternalError".to_owned());
         let message = element("<Message>", "</Message>").unwrap_or_else(|| usual_message(&code).to_owned());
-        Self { code: Cow::Owned(code), ..Self::custom("", status, message) }
+        Self::made(Cow::Owned(code), status, Cow::Owned(message))
     }
 
     /// S3's code.
     pub(super) fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// The code for metrics: a closed set.
     pub(super) fn static_code(&self) -> &'static str {
-        COUNTED.iter().copied().find(|code| *code == self.code).unwrap_or("Other")
+        COUNTED.iter().copied().find(|code| *code == self.0.code).unwrap_or("Other")
     }
 
     /// What went wrong, for the client.
     pub(super) fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The HTTP status.
     pub(super) const fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The same for the crate below, which only passes it through: the answer is written from the fault itself.
     pub(super) fn to_error(&self) -> S3Error {
-        let mut error = S3Error::new(S3ErrorCode::Custom(self.code.as_ref().into()));
-        error.set_status_code(self.status);
+        let mut error = S3Error::new(S3ErrorCode::Custom(self.0.code.as_ref().into()));
+        error.set_status_code(self.0.status);
         error
     }
 
     /// The error document.
     pub(super) fn document(&self, resource: &str, request: &str) -> String {
         let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
-        let head = [("Code", self.code.as_ref()), ("Message", self.message.as_ref())];
+        let head = [("Code", self.0.code.as_ref()), ("Message", self.0.message.as_ref())];
         let tail = [("Resource", resource), ("RequestId", request)];
-        let details = self.details.iter().map(|(element, value)| (*element, value.as_str()));
+        let details = self.0.details.iter().map(|(element, value)| (*element, value.as_str()));
         for (element, value) in head.into_iter().chain(details).chain(tail) {
             // Writing to a string cannot fail.
             let _written = write!(text, "<{element}>{}</{element}>", escaped(value));
@@ -146,9 +153,9 @@ impl Fault {
     pub(super) fn into_response(self, resource: &str, request: &str) -> Response<Body> {
         let document = self.document(resource, request);
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
-        if self.status != StatusCode::NOT_MODIFIED {
+        *response.status_mut() = self.0.status;
+        *response.headers_mut() = self.0.headers;
+        if self.0.status != StatusCode::NOT_MODIFIED {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
             *response.body_mut() = Body::from(document);
         }
