@@ -95,6 +95,7 @@ pub(crate) fn bucket(tenant: TenantId, name: &str) -> BucketRow {
         id: BucketId::random(),
         tenant,
         name: BucketName::parse(name).unwrap(),
+        standing: Standing::Active,
         mode: BucketMode::Records,
         versioning: Versioning::On,
         default_class: Some(RecordClass::parse("chart.medical").unwrap()),
