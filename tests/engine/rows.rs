@@ -98,6 +98,7 @@ pub(crate) fn bucket(tenant: TenantId, name: &str) -> BucketRow {
         standing: Standing::Active,
         mode: BucketMode::Records,
         versioning: Versioning::On,
+        standing: Standing::Active,
         default_class: Some(RecordClass::parse("chart.medical").unwrap()),
         created: NOW,
         kek_version: 1,
