@@ -95,7 +95,6 @@ pub(crate) fn bucket(tenant: TenantId, name: &str) -> BucketRow {
         id: BucketId::random(),
         tenant,
         name: BucketName::parse(name).unwrap(),
-        standing: Standing::Active,
         mode: BucketMode::Records,
         versioning: Versioning::On,
         standing: Standing::Active,
