@@ -7,6 +7,8 @@ mod failures;
 mod frames;
 mod local;
 mod probe;
+#[cfg(feature = "s3-store")]
+mod remote;
 
 use frames::{Version, body};
 use futures::TryStreamExt;
