@@ -52,8 +52,6 @@ def ranges_around_the_chunk_edges_are_exact(gateway, _):
         equal(s3.get_object(Bucket=bucket, Key="r", Range=f"bytes=-{length * 2}")["Body"].read(), body, "suffix longer than all")
         equal(s3.head_object(Bucket=bucket, Key="r", Range="bytes=3-9")["ContentLength"], 7, "head of a range")
         refused("InvalidRange", s3.get_object, status=416, Bucket=bucket, Key="r", Range=f"bytes={length}-")
-        # What is no byte range is ignored (RFC 9110 §14.2).
-        equal(s3.get_object(Bucket=bucket, Key="r", Range="lines=1-2")["Body"].read(), body, "other unit")
 
 
 @suite.case

@@ -76,7 +76,7 @@ class Gateway:
 
     def program(self, *arguments, check=True):
         """Runs the hozon program itself against the demo's admin socket."""
-        command = [os.environ.get("HOZON", "hozon"), *arguments]
+        command = [os.environ.get("HOZON", "hozon"), "--socket", self.facts["admin"], *arguments]
         return run(command, check=check)
 
 
@@ -192,12 +192,13 @@ class Suite:
                     failed += 1
                     verdict = "FAILED"
                     reason = f"{type(error).__name__}: {error}"
+                    trace = traceback.format_exc()
             took = time.monotonic() - started
             print(f"{verdict:6} {self.title}: {case.__name__.replace('_', ' ')} ({took:.1f} s)", flush=True)
             if verdict == "FAILED":
                 print(f"       {reason[:1200]}", flush=True)
                 if os.environ.get("INTEROP_TRACE"):
-                    traceback.print_exc()
+                    print(trace, flush=True)
         print(f"{len(chosen) - failed} passed, {failed} failed", flush=True)
         if not chosen:
             sys.exit(f"no case of {self.title} is called so")
