@@ -305,7 +305,8 @@ def attributes_tell_what_was_asked(gateway, _):
         asked = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"]
         told = s3.get_object_attributes(Bucket=bucket, Key="a", ObjectAttributes=asked)
         equal(told["ObjectSize"], len(body), "size")
-        equal(told["ETag"], put["ETag"].strip('"'), "etag without quotes")
+        # S3 leaves the quotes out here and nowhere else; docs/S3.md says that hozon does not.
+        equal(told["ETag"].strip('"'), put["ETag"].strip('"'), "etag")
         equal(told["Checksum"]["ChecksumSHA256"], CHECKSUMS["SHA256"](body), "checksum")
         only = s3.get_object_attributes(Bucket=bucket, Key="a", ObjectAttributes=["ObjectSize"])
         assert "ETag" not in only and "Checksum" not in only, only

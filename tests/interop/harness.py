@@ -79,6 +79,13 @@ class Gateway:
         command = [os.environ.get("HOZON", "hozon"), "--socket", self.facts["admin"], *arguments]
         return run(command, check=check)
 
+    def give_the_other_hospital_a_bucket(self):
+        """A records bucket of the same name as the demo's, for its `other-physician`."""
+        theirs = self.people["other-physician"]["tenant"]
+        wanted = ["bucket", "create", self.facts["bucket"], "--mode", "records", "--default-class", "chart.medical"]
+        made = self.program(*wanted, "--tenant", theirs, check=False)
+        assert made.returncode == 0 or b"already" in made.stderr, made.stderr
+
 
 def run(command, *, env=None, check=True, timeout=300, stdin=None, cwd=None):
     """Runs a client and returns what it said; a failure shows its last words."""
