@@ -1,7 +1,7 @@
 use super::StartError;
 use crate::audit::{Journal, OutcomeLog, ProviderLog};
-use crate::blob::BlobStore;
-use crate::config::Settings;
+use crate::blob::{BlobSettings, BlobStore};
+use crate::config::{Profile, Settings};
 use crate::domain::{Clock, NodeId, SystemClock, limits};
 use crate::engine::{Engine, SqliteEngine};
 use crate::identity::{Authenticator, People};
@@ -59,9 +59,12 @@ impl Services {
         let aead = Aead::checked(settings.aead)?;
         let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
         let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
+        let blobs = BlobStore::open(&settings.store)?;
+        if settings.profile == Profile::StrictJp {
+            apart(&root, settings)?;
+        }
         let monotonic = Arc::new(SystemMonotonic::start());
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, monotonic));
-        let blobs = BlobStore::open(&settings.store)?;
         blobs.probe(clock.now()).await?;
 
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
@@ -86,4 +89,16 @@ impl Services {
         };
         Ok(Self { clock, meters, engine, leases, index, journal, provider_log, authenticator, people, gate, blobs, objects, outcomes })
     }
+}
+
+/// Refuses a root key that lies with the data: whoever carries one off would have the other (CR-04).
+fn apart(root: &Root, settings: &Settings) -> Result<(), StartError> {
+    let blobs = match &settings.store {
+        BlobSettings::Local { directory } => Some(directory.as_path()),
+        BlobSettings::Memory | BlobSettings::S3(_) => None,
+    };
+    for data in blobs.into_iter().chain(settings.index.path.parent()) {
+        root.check_production(data).map_err(StartError::RootWithData)?;
+    }
+    Ok(())
 }
