@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 pub use error::StartError;
-pub use services::Services;
+pub use services::{Services, apart};
 
 /// How long a readiness question waits for the index.
 const READY_WITHIN: Duration = Duration::from_secs(2);

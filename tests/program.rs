@@ -35,8 +35,12 @@ impl Machine {
     }
 
     fn configure(&self, more: &str) {
+        self.configure_as("dev", more);
+    }
+
+    fn configure_as(&self, profile: &str, more: &str) {
         let text = format!(
-            "profile = \"dev\"\n[listener]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"\n\
+            "profile = \"{profile}\"\n[listener]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"\n\
              [admin]\nsocket = \"admin.sock\"\n[index]\npath = \"data/index.sqlite\"\n[store]\ndirectory = \"data/blobs\"\n\
              [root]\nkey_file = \"root.key\"\n{more}"
         );
@@ -181,4 +185,31 @@ fn a_gateway_that_cannot_start_says_why_and_what_next() {
     machine.configure("lease = 1\n");
     let ran = machine.hozon(&["serve"]);
     assert!(said(&ran).contains("hozon.toml:14:1: unknown field `lease`"), "{}", said(&ran));
+}
+
+#[test]
+fn a_strict_gateway_wants_its_root_key_apart_from_the_data() {
+    let machine = Machine::new();
+    machine.configure_as("strict-jp", "");
+    machine.hozon(&["root", "create"]);
+    assert_eq!(machine.finding("root key").0, "good");
+    fs::create_dir_all(machine.place("data/safe")).unwrap();
+    fs::copy(machine.place("root.key"), machine.place("data/safe/root.key")).unwrap();
+    // A link elsewhere leads to the same bytes.
+    fs::remove_file(machine.place("root.key")).unwrap();
+    std::os::unix::fs::symlink("data/safe", machine.place("elsewhere")).unwrap();
+    for key in ["data/safe/root.key", "elsewhere/root.key"] {
+        machine.configure_as("strict-jp", "");
+        let text = fs::read_to_string(machine.place("hozon.toml")).unwrap();
+        fs::write(machine.place("hozon.toml"), text.replace("\"root.key\"", &format!("\"{key}\""))).unwrap();
+        let ran = machine.hozon(&["serve"]);
+        assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
+        for wanted in ["root.key_file", key, "within the data directory", "strict-jp"] {
+            assert!(said(&ran).contains(wanted), "{wanted}: {}", said(&ran));
+        }
+        assert!(!machine.place("data/index.sqlite").exists());
+        let (result, detail) = machine.finding("root key");
+        assert_eq!(result, "bad");
+        assert!(detail.contains("root.key_file") && detail.contains(key), "{detail}");
+    }
 }

@@ -57,12 +57,10 @@ impl Services {
     pub async fn build(settings: &Settings) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let aead = Aead::checked(settings.aead)?;
-        let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
         let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
+        apart(&root, settings)?;
+        let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
         let blobs = BlobStore::open(&settings.store)?;
-        if settings.profile == Profile::StrictJp {
-            apart(&root, settings)?;
-        }
         let monotonic = Arc::new(SystemMonotonic::start());
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, monotonic));
         blobs.probe(clock.now()).await?;
@@ -91,13 +89,20 @@ impl Services {
     }
 }
 
-/// Refuses a root key that lies with the data: whoever carries one off would have the other (CR-04).
-fn apart(root: &Root, settings: &Settings) -> Result<(), StartError> {
+/// Refuses, under profile `strict-jp`, a root key that lies with the data: whoever carries one off would have the
+/// other (CR-04). A directory that is not there yet holds no key.
+///
+/// # Errors
+/// [`StartError::RootWithData`].
+pub fn apart(root: &Root, settings: &Settings) -> Result<(), StartError> {
+    if settings.profile != Profile::StrictJp {
+        return Ok(());
+    }
     let blobs = match &settings.store {
         BlobSettings::Local { directory } => Some(directory.as_path()),
         BlobSettings::Memory | BlobSettings::S3(_) => None,
     };
-    for data in blobs.into_iter().chain(settings.index.path.parent()) {
+    for data in blobs.into_iter().chain(settings.index.path.parent()).filter(|data| data.exists()) {
         root.check_production(data).map_err(StartError::RootWithData)?;
     }
     Ok(())
