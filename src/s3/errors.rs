@@ -61,7 +61,7 @@ impl From<EngineError> for Fault {
             EngineError::Unavailable | EngineError::Full | EngineError::InUse | EngineError::NotOurs | EngineError::TooNew { .. } => {
                 unavailable("index", &error)
             }
-            EngineError::Unclear | EngineError::Corrupt { .. } | EngineError::Failed(_) => internal(&error),
+            EngineError::Unclear | EngineError::Panicked | EngineError::Corrupt { .. } | EngineError::Failed(_) => internal(&error),
         }
     }
 }
