@@ -17,7 +17,7 @@ pub mod wire;
 
 use crate::audit::Journal;
 use crate::blob::BlobStore;
-use crate::domain::{Clock, JobTypes, RecordClasses, limits};
+use crate::domain::{Clock, JobTypes, Live, RecordClasses, limits};
 use crate::engine::Engine;
 use crate::identity::People;
 use crate::index::Index;
@@ -59,9 +59,9 @@ pub struct AdminServices {
     /// Metrics.
     pub meters: Arc<Meters>,
     /// The job types that people may have.
-    pub job_types: JobTypes,
+    pub job_types: Live<JobTypes>,
     /// The classes that buckets may default to.
-    pub record_classes: RecordClasses,
+    pub record_classes: Live<RecordClasses>,
 }
 
 /// A bound admin listener that does not answer yet.

@@ -50,7 +50,7 @@ impl Gateway {
         let services = Arc::new(Services::build(&settings).await?);
         let listener = Listener::bind(settings.listener.clone(), Arc::clone(&services.meters)).await?;
         let address = listener.address().map_err(StartError::Address)?;
-        let admin = Admin::bind(&settings.admin_socket, admin_services(&services, &settings)).await?;
+        let admin = Admin::bind(&settings.admin_socket, admin_services(&services)).await?;
 
         let stop = Stop::new();
         let engine = Arc::clone(&services.engine);
@@ -118,7 +118,7 @@ impl Gateway {
     }
 }
 
-fn admin_services(services: &Services, settings: &Settings) -> AdminServices {
+fn admin_services(services: &Services) -> AdminServices {
     AdminServices {
         clock: Arc::clone(&services.clock),
         engine: Arc::clone(&services.engine),
@@ -128,8 +128,8 @@ fn admin_services(services: &Services, settings: &Settings) -> AdminServices {
         journal: Arc::clone(&services.journal),
         blobs: services.blobs.clone(),
         meters: Arc::clone(&services.meters),
-        job_types: settings.job_types.clone(),
-        record_classes: settings.record_classes.clone(),
+        job_types: services.job_types.clone(),
+        record_classes: services.classes.clone(),
     }
 }
 

@@ -2,7 +2,7 @@ use super::StartError;
 use crate::audit::{Journal, OutcomeLog, ProviderLog};
 use crate::blob::{BlobSettings, BlobStore};
 use crate::config::{Profile, Settings};
-use crate::domain::{Clock, NodeId, SystemClock, limits};
+use crate::domain::{Clock, JobTypes, Live, NodeId, RecordClasses, SystemClock, limits};
 use crate::engine::{Engine, SqliteEngine};
 use crate::identity::{Authenticator, People};
 use crate::index::Index;
@@ -42,6 +42,10 @@ pub struct Services {
     pub blobs: BlobStore,
     /// Verbs on records.
     pub objects: Objects,
+    /// What kinds of records there are.
+    pub classes: Live<RecordClasses>,
+    /// What job types there are.
+    pub job_types: Live<JobTypes>,
     /// Outcomes on their way to the log.
     pub outcomes: OutcomeLog,
 }
@@ -74,6 +78,7 @@ impl Services {
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
         let people = Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
         let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal)));
+        let (classes, job_types) = (Live::new(settings.record_classes.clone()), Live::new(settings.job_types.clone()));
         let objects = Objects {
             gate: Arc::clone(&gate),
             index: Arc::clone(&index),
@@ -82,10 +87,27 @@ impl Services {
             outcomes: outcomes.clone(),
             journal: Arc::clone(&journal),
             clock: Arc::clone(&clock),
+            classes: classes.clone(),
             aead,
             pool: PlainPool::new(IDLE_BUFFERS, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
-        Ok(Self { clock, meters, engine, leases, index, journal, provider_log, authenticator, people, gate, blobs, objects, outcomes })
+        Ok(Self {
+            clock,
+            meters,
+            engine,
+            leases,
+            index,
+            journal,
+            provider_log,
+            authenticator,
+            people,
+            gate,
+            blobs,
+            objects,
+            classes,
+            job_types,
+            outcomes,
+        })
     }
 }
 

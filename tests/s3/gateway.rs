@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use hozon::audit::{Event, Journal, OutcomeLog, ProviderLog};
 use hozon::blob::{BlobSettings, BlobStore};
-use hozon::domain::{Clock, Grant, NodeId, PrincipalKind, Profile, Right, SystemClock, TenantId, limits};
+use hozon::domain::{Clock, Grant, Live, NodeId, PrincipalKind, Profile, RecordClasses, Right, SystemClock, TenantId, limits};
 use hozon::engine::{Engine, Events, SqliteEngine, SqliteSettings};
 use hozon::identity::{Authenticator, NewPrincipal, People};
 use hozon::index::Index;
@@ -29,6 +29,8 @@ pub(crate) struct Gateway {
     endpoint: Endpoint,
     pub(crate) people: People,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) classes: Live<RecordClasses>,
     leases: Arc<Leases>,
     clock: Arc<dyn Clock>,
     _directory: tempfile::TempDir,
@@ -83,14 +85,18 @@ impl Gateway {
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
         let people = People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator));
+        std::fs::write(directory.path().join("hozon.toml"), "").unwrap();
+        let settings = hozon::config::read(&directory.path().join("hozon.toml"), std::iter::empty()).unwrap();
+        let classes = Live::new(settings.record_classes);
         let objects = Objects {
             gate: Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal))),
-            index,
+            index: Arc::clone(&index),
             keys: Arc::new(Keyring::new(Arc::clone(&leases))),
             blobs,
             outcomes,
             journal: Arc::clone(&journal),
             clock: Arc::clone(&clock),
+            classes: classes.clone(),
             aead: Aead::AesGcm,
             pool: PlainPool::new(4, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
@@ -107,7 +113,7 @@ impl Gateway {
             }),
         };
         let endpoint = s3::service(front).unwrap();
-        Self { endpoint, people, journal, leases, clock, _directory: directory }
+        Self { endpoint, people, journal, index, classes, leases, clock, _directory: directory }
     }
 
     /// A new hospital.
