@@ -2,10 +2,11 @@
 //!
 //! It never gives content, names of records or keys; the secret half of a credential is shown once, to who made
 //! it. Whatever concerns a tenant stands in that tenant's audit log. The command line is a client of it.
-//! Way in: [`Admin`].
+//! Metrics and health may be had on loopback TCP as well. Ways in: [`Admin`], [`Exposed`].
 
 mod buckets;
 mod credentials;
+mod exposed;
 mod health;
 mod operator;
 mod principals;
@@ -37,6 +38,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use exposed::Exposed;
 pub use socket::AdminError;
 
 /// The parts that operators work on.

@@ -26,6 +26,7 @@ mod object;
 mod operations;
 mod parameters;
 mod query;
+mod rate;
 mod reading;
 mod response_body;
 mod scope;
@@ -38,3 +39,4 @@ mod writing;
 
 pub use endpoint::{Endpoint, Front, Native, service};
 pub use host::InvalidDomain;
+pub use rate::{Pace, RateSettings, Rates};

@@ -42,6 +42,15 @@ pub enum StartError {
     /// The admin listener cannot begin.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// Metrics cannot be served where they should be.
+    #[error("admin.metrics_listen: cannot listen on {address}")]
+    Metrics {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Signals cannot be listened to.
     #[error("signals cannot be listened to")]
     Signals(#[source] std::io::Error),

@@ -12,8 +12,10 @@ use crate::meters::Meters;
 use crate::objects::Objects;
 use crate::policy::Gate;
 use crate::root::Root;
+use crate::s3::Rates;
 use crate::seal::{Aead, PlainPool};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The inner parts of a running gateway, built in order.
 #[derive(Debug)]
@@ -42,6 +44,10 @@ pub struct Services {
     pub blobs: BlobStore,
     /// Verbs on records.
     pub objects: Objects,
+    /// How many requests callers may send.
+    pub rates: Rates,
+    /// The longest life of a presigned URL.
+    pub presign_life_max: Live<Duration>,
     /// What kinds of records there are.
     pub classes: Live<RecordClasses>,
     /// What job types there are.
@@ -91,7 +97,10 @@ impl Services {
             aead,
             pool: PlainPool::new(IDLE_BUFFERS, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
+        let (rates, presign_life_max) = (Rates::new(settings.rates), Live::new(settings.presign_life_max));
         Ok(Self {
+            rates,
+            presign_life_max,
             clock,
             meters,
             engine,

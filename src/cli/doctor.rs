@@ -75,7 +75,7 @@ async fn look(settings: &Settings, progress: &ProgressBar, findings: &mut Vec<Fi
     });
     findings.push(match &settings.listener.wire {
         WireSettings::PlainOnLoopback => weak("certificate", "plain HTTP on loopback".to_owned()),
-        WireSettings::Tls(tls) => match Certificate::load(tls.clone()) {
+        WireSettings::Tls(tls) => match Certificate::load(tls) {
             Ok(_) => good("certificate", tls.certificate.display().to_string()),
             Err(error) => bad("certificate", &error),
         },

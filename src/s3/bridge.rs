@@ -9,6 +9,7 @@ use super::host::BaseDomains;
 use super::operations::{self, Operations};
 use super::parameters;
 use super::query::Query;
+use super::rate::Rates;
 use super::service::Service;
 use crate::domain::{BucketName, limits};
 use crate::identity::{Authenticator, Presented, Principal};
@@ -32,7 +33,12 @@ const OWN: &str = "-";
 const DOCUMENTS: [&str; 6] = ["CreateBucket", "PutBucketVersioning", "PutBucketAcl", "PutObjectAcl", "PutObjectTagging", "DeleteObjects"];
 
 /// The protocol crate over our parts.
-pub(super) fn protocol(service: Service, authenticator: Arc<Authenticator>, domains: BaseDomains, native: Native) -> S3Service {
+pub(super) fn protocol(
+    service: Service,
+    (authenticator, rates): (Arc<Authenticator>, Rates),
+    domains: BaseDomains,
+    native: Native,
+) -> S3Service {
     let mut config = S3Config::default();
     config.xml_max_body_size = limits::DOCUMENT_BYTES_MAX;
     // Forms are refused at the door; these keep them out should one ever get past it.
@@ -42,10 +48,10 @@ pub(super) fn protocol(service: Service, authenticator: Arc<Authenticator>, doma
     let mut builder = S3ServiceBuilder::new(Operations(service));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(Secrets(Arc::clone(&authenticator)));
-    builder.set_access(Door(Arc::clone(&authenticator)));
+    builder.set_access(Door { authenticator: Arc::clone(&authenticator), rates: rates.clone() });
     builder.set_host(Hosts(domains.clone()));
     builder.set_validation(Names);
-    builder.set_route(OwnPaths { authenticator, domains, native });
+    builder.set_route(OwnPaths { authenticator, rates, domains, native });
     builder.build()
 }
 
@@ -69,7 +75,10 @@ async fn identified(authenticator: &Authenticator, credentials: Option<&Credenti
 }
 
 /// Checks every request before its body is read.
-struct Door(Arc<Authenticator>);
+struct Door {
+    authenticator: Arc<Authenticator>,
+    rates: Rates,
+}
 
 #[async_trait]
 impl S3Access for Door {
@@ -87,12 +96,14 @@ impl S3Access for Door {
 
 impl Door {
     async fn judge(&self, context: &S3AccessContext<'_>, arrival: &Arrival) -> Result<(), Fault> {
-        let who = identified(&self.0, context.credentials()).await?;
+        let who = identified(&self.authenticator, context.credentials()).await?;
         let tenant = who.tenant().to_string();
-        arrival.exchange.identify(who);
+        arrival.exchange.identify(Arc::clone(&who));
         let operation = context.s3_op().name();
-        let name = operations::name_of(operation).ok_or_else(|| operations::not_answered(operation))?;
-        arrival.exchange.name(name);
+        let name = operations::name_of(operation);
+        name.into_iter().for_each(|name| arrival.exchange.name(name));
+        self.rates.admit(&who)?;
+        let name = name.ok_or_else(|| operations::not_answered(operation))?;
         let headers = context.headers();
         parameters::check(name, headers, &Query::of(context.uri()))?;
         let expected = headers.get("x-amz-expected-bucket-owner");
@@ -148,6 +159,7 @@ impl NameValidation for Names {
 /// The gateway's own paths under `/-/`, for whoever the same signature identifies.
 struct OwnPaths {
     authenticator: Arc<Authenticator>,
+    rates: Rates,
     domains: BaseDomains,
     native: Native,
 }
@@ -163,14 +175,15 @@ impl S3Route for OwnPaths {
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
         let denied = || Fault::new(S3ErrorCode::AccessDenied, "Access Denied");
         let arrival = request.extensions.get::<Arrival>().cloned().ok_or_else(|| denied().to_error())?;
-        let who = identified(&self.authenticator, request.credentials.as_ref()).await;
-        let who = who.map_err(|fault| {
+        let failed = |fault: Fault| {
             let error = fault.to_error();
             arrival.exchange.fail(fault);
             error
-        })?;
+        };
+        let who = identified(&self.authenticator, request.credentials.as_ref()).await.map_err(failed)?;
         arrival.exchange.identify(Arc::clone(&who));
         arrival.exchange.name("Native");
+        self.rates.admit(&who).map_err(failed)?;
         let mut own = Request::new(());
         *own.method_mut() = request.method;
         *own.uri_mut() = request.uri;

@@ -15,7 +15,7 @@ use hozon::meters::Observed;
 use hozon::objects::Objects;
 use hozon::policy::Gate;
 use hozon::root::{Protection, Root};
-use hozon::s3::{self, Endpoint, Front};
+use hozon::s3::{self, Endpoint, Front, RateSettings, Rates};
 use hozon::seal::{Aead, PlainPool};
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -31,6 +31,7 @@ pub(crate) struct Gateway {
     pub(crate) journal: Arc<Journal>,
     pub(crate) index: Arc<Index>,
     pub(crate) classes: Live<RecordClasses>,
+    pub(crate) rates: Rates,
     leases: Arc<Leases>,
     clock: Arc<dyn Clock>,
     _directory: tempfile::TempDir,
@@ -100,6 +101,7 @@ impl Gateway {
             aead: Aead::AesGcm,
             pool: PlainPool::new(4, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
+        let rates = Rates::new(RateSettings::default());
         let front = Front {
             objects,
             authenticator,
@@ -107,13 +109,14 @@ impl Gateway {
             clock: Arc::clone(&clock),
             region: crate::signing::REGION.to_owned(),
             base_domains: vec!["localhost".to_owned()],
-            presign_life_max: Duration::from_secs(900),
+            presign_life_max: Live::new(Duration::from_secs(900)),
+            rates: rates.clone(),
             native: Arc::new(|who, parts, _| {
                 async move { Response::new(Bytes::from(format!("{} {}", who.name(), parts.uri.path()))) }.boxed()
             }),
         };
         let endpoint = s3::service(front).unwrap();
-        Self { endpoint, people, journal, index, classes, leases, clock, _directory: directory }
+        Self { endpoint, people, journal, index, classes, rates, leases, clock, _directory: directory }
     }
 
     /// A new hospital.
