@@ -35,6 +35,14 @@ pub fn log_json(level: Level) -> Result<LogLevel, TryInitError> {
 #[derive(Debug, Clone)]
 pub struct LogLevel(reload::Handle<Targets, Registry>);
 
+/// From now on a panic is logged by its place alone: its text may hold anything that was in memory.
+pub fn log_panics_without_text() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        tracing::error!(at, "panicked");
+    }));
+}
+
 impl LogLevel {
     /// Logs from `level` up from now on.
     pub fn set(&self, level: Level) {

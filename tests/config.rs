@@ -99,8 +99,8 @@ fn every_key_does_something() {
     assert_eq!(times.map(|time| time.as_secs()), [4, 5, 6, 7, 11]);
     let (principal, unproven) = (settings.rates.principal.unwrap(), settings.rates.unproven.unwrap());
     assert_eq!((listener.streams_max, principal.per_second.get(), principal.burst.get()), (8, 9, 10));
-    assert_eq!((unproven.per_second.get(), unproven.burst.get()), (15, 16));
-    assert_eq!((listener.cors.origins.len(), listener.cors.age.as_secs()), (2, 17));
+    let cors = &listener.cors;
+    assert_eq!((unproven.per_second.get(), unproven.burst.get(), cors.origins.len(), cors.age.as_secs()), (15, 16, 2, 17));
     assert_eq!(settings.metrics_listen.map(|address| address.to_string()).as_deref(), Some("[::1]:9090"));
     assert_eq!(settings.presign_life_max, Duration::from_secs(12));
     assert_eq!(settings.admin_socket, dir.path().join("a.sock"));

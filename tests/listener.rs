@@ -257,6 +257,18 @@ async fn a_panic_is_an_internal_error_and_nothing_of_it_is_told() {
     assert!(running.meters.render().unwrap().contains("hozon_panics_total 1\n"));
 }
 
+/// As `docs/S3.md` says: what is no request has no id.
+#[tokio::test]
+async fn what_is_no_http_gets_a_bare_answer_and_the_connection_closes() {
+    let running = start(settings()).await;
+    let huge = format!("GET / HTTP/1.1\r\nHost: h\r\nx-large: {}\r\n\r\n", "a".repeat(300_000));
+    for (request, status) in [("nonsense\r\n\r\n", "HTTP/1.1 400"), (huge.as_str(), "HTTP/1.1 431")] {
+        let answer = running.say(request).await;
+        assert!(answer.starts_with(status) && answer.ends_with("\r\n\r\n"), "{answer}");
+        assert_eq!(header(&answer, "x-amz-request-id"), None);
+    }
+}
+
 /// Asks until the answer begins with `status`: a smaller limit is reached as requests under way end.
 async fn until_told(running: &Running, status: &str) -> String {
     for _ in 0..200 {

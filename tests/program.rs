@@ -267,6 +267,32 @@ fn a_hangup_takes_over_what_can_change_and_names_what_cannot() {
 }
 
 #[test]
+fn a_hangup_takes_new_record_classes_over() {
+    let machine = Machine::new();
+    fs::write(machine.place("hozon.toml"), PLAIN).unwrap();
+    machine.hozon(&["root", "create"]);
+    let serving = machine.serve();
+    let operator = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hozon"));
+        command.env_clear().arg("--socket").arg(machine.place("admin.sock")).args(arguments).output().unwrap()
+    };
+    assert!(operator(&["tenant", "create", "kita"]).status.success());
+    let make = || operator(&["bucket", "create", "karte", "--tenant", "kita", "--default-class", "house.own"]);
+    assert_eq!(make().status.code(), Some(3), "{}", said(&make()));
+
+    let class = "[[class]]\nid = \"house.own\"\nlabel = \"x\"\nyears_kept = 5\nstart = \"created\"\nbasis = \"x\"\nproof = \"read\"\n\
+        patient = \"optional\"\n";
+    fs::write(machine.place("classes.toml"), class.replace("created", "never")).unwrap();
+    fs::write(machine.place("hozon.toml"), format!("{PLAIN}[catalogue]\nrecord_classes = \"classes.toml\"\n")).unwrap();
+    let log = serving.hang_up("the configuration stays as it was");
+    assert!(log.contains("classes.toml:5:9: unknown variant `never`"), "{log}");
+    assert!(!make().status.success());
+    fs::write(machine.place("classes.toml"), class).unwrap();
+    serving.hang_up("the configuration was read again");
+    assert!(make().status.success(), "{}", said(&make()));
+}
+
+#[test]
 fn metrics_and_health_are_on_loopback_where_they_are_wanted() {
     let machine = Machine::new();
     fs::write(machine.place("hozon.toml"), PLAIN).unwrap();

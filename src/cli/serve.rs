@@ -33,6 +33,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Begins logging as set.
 pub(super) fn log(settings: LogSettings) -> Result<LogLevel, Failure> {
+    telemetry::log_panics_without_text();
     match settings.form {
         LogForm::Text => telemetry::log_text(settings.level),
         LogForm::Json => telemetry::log_json(settings.level),

@@ -86,8 +86,8 @@ impl Rates {
     pub(super) fn admit_stranger(&self, address: Option<IpAddr>) -> Result<(), Fault> {
         let limits = self.0.now();
         let Some(limit) = &limits.strangers else { return Ok(()) };
-        let network = address.map(|address| network(address, limit.is_crowded.load(Ordering::Acquire)));
-        limit.check(network).map_err(errors::slow_down_for)
+        let network = if limit.is_crowded.load(Ordering::Acquire) { of_neighbours } else { of_customer };
+        limit.check(address.map(network)).map_err(errors::slow_down_for)
     }
 
     /// Forgets callers that have rested. To be called every [`limits::RATE_PRUNE_PAUSE`].
@@ -135,14 +135,20 @@ impl Limit {
     }
 }
 
-/// What one customer of an access provider usually has: an IPv4 address, or an IPv6 network of 64 bits. Where there
-/// are too many to tell apart, what one provider's exchange has: memory does not grow with what callers make up.
-fn network(address: IpAddr, is_crowded: bool) -> IpAddr {
-    match (address, is_crowded) {
-        (IpAddr::V4(_), false) => address,
-        (IpAddr::V4(address), true) => IpAddr::V4((address.to_bits() >> 8 << 8).into()),
-        (IpAddr::V6(address), false) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
-        (IpAddr::V6(address), true) => IpAddr::V6((address.to_bits() >> 80 << 80).into()),
+/// What one customer of an access provider usually has: an IPv4 address, or an IPv6 network of 64 bits.
+fn of_customer(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+    }
+}
+
+/// What many customers share. Told apart where there are too many strangers: memory does not grow with what callers
+/// make up.
+fn of_neighbours(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => IpAddr::V4((address.to_bits() >> 8 << 8).into()),
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 80 << 80).into()),
     }
 }
 
@@ -177,8 +183,8 @@ mod tests {
     #[test]
     fn addresses_of_one_customer_are_one_and_a_crowd_is_told_apart_by_networks() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        assert_eq!(network(ip("2001:db8:1:2:3::4"), false), ip("2001:db8:1:2::"));
-        assert_eq!(network(ip("2001:db8:1:2:3::4"), true), ip("2001:db8:1::"));
-        assert_eq!((network(ip("192.0.2.9"), false), network(ip("192.0.2.9"), true)), (ip("192.0.2.9"), ip("192.0.2.0")));
+        assert_eq!(of_customer(ip("2001:db8:1:2:3::4")), ip("2001:db8:1:2::"));
+        assert_eq!(of_neighbours(ip("2001:db8:1:2:3::4")), ip("2001:db8:1::"));
+        assert_eq!((of_customer(ip("192.0.2.9")), of_neighbours(ip("192.0.2.9"))), (ip("192.0.2.9"), ip("192.0.2.0")));
     }
 }
