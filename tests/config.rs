@@ -97,10 +97,9 @@ fn every_key_does_something() {
     let times =
         [listener.header_time_max, listener.idle_time_max, listener.body_pause_max, listener.write_stall_max, listener.drain_time_max];
     assert_eq!(times.map(|time| time.as_secs()), [4, 5, 6, 7, 11]);
-    let (principal, unproven) = (settings.rates.principal.unwrap(), settings.rates.unproven.unwrap());
-    assert_eq!((listener.streams_max, principal.per_second.get(), principal.burst.get()), (8, 9, 10));
-    let cors = &listener.cors;
-    assert_eq!((unproven.per_second.get(), unproven.burst.get(), cors.origins.len(), cors.age.as_secs()), (15, 16, 2, 17));
+    let paces = [settings.rates.principal, settings.rates.unproven].map(|pace| pace.map(|pace| (pace.per_second.get(), pace.burst.get())));
+    assert_eq!(paces, [Some((9, 10)), Some((15, 16))]);
+    assert_eq!((listener.streams_max, listener.cors.origins.len(), listener.cors.age.as_secs()), (8, 2, 17));
     assert_eq!(settings.metrics_listen.map(|address| address.to_string()).as_deref(), Some("[::1]:9090"));
     assert_eq!(settings.presign_life_max, Duration::from_secs(12));
     assert_eq!(settings.admin_socket, dir.path().join("a.sock"));
