@@ -1,5 +1,6 @@
 use super::bridge;
 use super::call::Arrival;
+use super::chunks::Chunks;
 use super::exchange::Exchange;
 use super::fault::Fault;
 use super::guard::Guard;
@@ -7,6 +8,7 @@ use super::host::{BaseDomains, InvalidDomain};
 use super::keep_alive;
 use super::object::Status;
 use super::service::Service;
+use super::tagging::BareTag;
 use super::wire_body::WireBody;
 use crate::audit::ProviderLog;
 use crate::domain::{Clock, EventId, Peer, limits};
@@ -114,7 +116,9 @@ impl Endpoint {
         }
         let exchange = Arc::clone(&context.exchange);
         parts.extensions.insert(Arrival { request: context.request, source: context.source, exchange });
-        let body = Body::http_body_unsync(WireBody::new(body, Arc::clone(&context.exchange)));
+        let payload = parts.headers.get("x-amz-content-sha256").map_or(&b""[..], |value| value.as_bytes());
+        let body = WireBody::new(body, Arc::clone(&context.exchange), Chunks::announced(payload));
+        let body = Body::http_body_unsync(body);
         let may_take_long = keep_alive::may_take_long(&parts);
         let request = Request::from_parts(parts, body);
         let answer = async move {
@@ -139,6 +143,9 @@ impl Endpoint {
             let fault = own.unwrap_or_else(|| Fault::read(response.status(), &String::from_utf8_lossy(&document)));
             return self.refuse(fault, context);
         }
+        if response.extensions().get::<BareTag>().is_some() {
+            response = without_quotes(response);
+        }
         if let Some(Status(status)) = response.extensions().get::<Status>().copied() {
             *response.status_mut() = status;
         }
@@ -156,6 +163,15 @@ impl Endpoint {
         response.extensions_mut().insert(observed);
         response
     }
+}
+
+/// Takes the quotes off the tag in a document: the protocol crate always writes them.
+fn without_quotes(response: Response<Body>) -> Response<Body> {
+    response.map(|body| {
+        let Some(document) = body.bytes() else { return body };
+        let text = String::from_utf8_lossy(&document).replace("<ETag>\"", "<ETag>").replace("\"</ETag>", "</ETag>");
+        Body::from(text)
+    })
 }
 
 /// What an answer needs to know of its request.

@@ -67,7 +67,6 @@ pub(super) async fn attributes(service: &Service, call: Call, input: GetObjectAt
     let parts = parts.map(|found| shown_parts(&found, version, (marker, limit)));
     let standard = dto::StorageClass::from_static(dto::StorageClass::STANDARD);
     let output = GetObjectAttributesOutput {
-        // Here, and only here, S3 gives the tag without quotes; the protocol crate writes it as text.
         e_tag: wanted.tag.then(|| answer::tag(version.row.etag)),
         checksum: version.attributes.checksum.as_ref().filter(|_| wanted.checksum).map(|checksum| shown_checksum(checksum, version)),
         object_parts: parts,
@@ -79,8 +78,14 @@ pub(super) async fn attributes(service: &Service, call: Call, input: GetObjectAt
     };
     let mut headers = HeaderMap::new();
     answer::set_state(&mut headers, version.row.state);
-    Ok(S3Response::with_headers(output, headers))
+    let mut response = S3Response::with_headers(output, headers);
+    response.extensions.insert(BareTag);
+    Ok(response)
 }
+
+/// Here, and only here, S3 gives the tag without quotes. The endpoint takes them off.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BareTag;
 
 /// Which attributes are asked for.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -1,3 +1,4 @@
+use super::chunks::{ChunkFault, Chunks};
 use super::errors;
 use super::exchange::Exchange;
 use crate::digest::Digests;
@@ -9,11 +10,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-/// A request's body as it arrives. Checks the digests of documents, which the protocol crate reads whole, and
-/// notes when the connection fails, so that this is not taken for a wrong signature.
+/// A request's body as it arrives. Watches the framing of chunks, checks the digests of documents, which the protocol
+/// crate reads whole, and notes when the connection fails, so that this is not taken for a wrong signature.
 pub(super) struct WireBody {
     inner: s3s::Body,
     exchange: Arc<Exchange>,
+    chunks: Option<Chunks>,
     digests: Option<Digests>,
     is_done: bool,
 }
@@ -25,8 +27,8 @@ struct NotAsStated;
 
 impl WireBody {
     /// The body `inner` of the request that `exchange` follows.
-    pub(super) const fn new(inner: s3s::Body, exchange: Arc<Exchange>) -> Self {
-        Self { inner, exchange, digests: None, is_done: false }
+    pub(super) const fn new(inner: s3s::Body, exchange: Arc<Exchange>, chunks: Option<Chunks>) -> Self {
+        Self { inner, exchange, chunks, digests: None, is_done: false }
     }
 
     fn take_in(&mut self, bytes: &[u8]) {
@@ -38,11 +40,20 @@ impl WireBody {
 
     fn finish(&mut self) -> Option<Result<Frame<Bytes>, StdError>> {
         self.is_done = true;
+        if let Some(Err(fault)) = self.chunks.as_ref().map(Chunks::finish) {
+            return Some(Err(self.badly_framed(fault)));
+        }
         self.take_in(&[]);
         let (expected, digests) = (self.exchange.document()?, self.digests.take()?);
         let fault = expected.verify(&digests.finish(), None).err()?;
         self.exchange.fail(errors::of_body(&fault));
         Some(Err(Box::new(NotAsStated)))
+    }
+
+    fn badly_framed(&mut self, fault: ChunkFault) -> StdError {
+        self.is_done = true;
+        self.exchange.fail(errors::of_chunks(fault));
+        Box::new(fault)
     }
 }
 
@@ -51,31 +62,38 @@ impl Body for WireBody {
     type Error = StdError;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
-        if self.is_done {
-            return Poll::Ready(None);
-        }
-        Poll::Ready(match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
-            Some(Ok(frame)) => {
-                if let Some(bytes) = frame.data_ref() {
-                    self.take_in(bytes);
+        loop {
+            if let Some(bytes) = self.chunks.as_mut().and_then(Chunks::next) {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            if self.is_done {
+                return Poll::Ready(None);
+            }
+            let frame = match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => {
+                    self.is_done = true;
+                    self.exchange.note_broken();
+                    return Poll::Ready(Some(Err(error)));
                 }
-                Some(Ok(frame))
+                None => return Poll::Ready(self.finish()),
+            };
+            let Ok(bytes) = frame.into_data() else { continue };
+            self.take_in(&bytes);
+            match self.chunks.as_mut().map(|chunks| chunks.take(bytes.clone())) {
+                None => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Some(Ok(())) => {}
+                Some(Err(fault)) => return Poll::Ready(Some(Err(self.badly_framed(fault)))),
             }
-            Some(Err(error)) => {
-                self.is_done = true;
-                self.exchange.note_broken();
-                Some(Err(error))
-            }
-            None => self.finish(),
-        })
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        // A document's digests are checked by the poll that finds its end.
-        self.is_done || (self.exchange.document().is_none() && self.inner.is_end_stream())
+        // Digests and framing are checked by the poll that finds the end.
+        self.is_done || (self.exchange.document().is_none() && self.chunks.is_none() && self.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        if self.chunks.is_some() { SizeHint::default() } else { self.inner.size_hint() }
     }
 }

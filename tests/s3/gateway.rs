@@ -11,7 +11,7 @@ use hozon::identity::{Authenticator, NewPrincipal, People};
 use hozon::index::Index;
 use hozon::keys::Keyring;
 use hozon::leases::{LeaseSettings, Leases, SystemMonotonic};
-use hozon::meters::Observed;
+use hozon::meters::{Meters, Observed};
 use hozon::objects::Objects;
 use hozon::policy::Gate;
 use hozon::root::{Protection, Root};
@@ -72,7 +72,7 @@ impl Gateway {
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), monotonic));
         let blobs = BlobStore::open(&BlobSettings::Memory).unwrap();
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
-        let journal = Arc::new(Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random()));
+        let journal = Arc::new(Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random(), Arc::new(Meters::new())));
         let (outcomes, _writer) = OutcomeLog::start(Arc::clone(&journal));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
