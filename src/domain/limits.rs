@@ -118,3 +118,7 @@ pub const CONNECTION_WINDOW_BYTES: u32 = 2 * 1_024 * 1_024;
 pub const SMALL_FRAME_BYTES_MAX: u64 = 256 << 10;
 /// A gateway begins its own chores this long after it has started.
 pub const CHORES_AFTER: Duration = Duration::from_secs(30);
+/// Bytes of one signed chunk of an upload: it is held until its signature is checked.
+pub const SIGNED_CHUNK_BYTES_MAX: u64 = 2 << 20;
+/// Bytes of the line before a chunk of an upload.
+pub const CHUNK_LINE_BYTES_MAX: usize = 1_024;
