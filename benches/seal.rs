@@ -1,8 +1,10 @@
 //! Sealing and opening of bodies by either library, beside a copy of the same bytes, and of short things.
-#![expect(missing_docs, reason = "criterion's macro documents nothing")]
+//!
+//! Counts the thread's processor time, so that the figures stay comparable on a busy machine.
+#![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 use bytes::Bytes;
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hozon::domain::{BucketId, ByteRange, EntryId, TenantId, VersionId, limits};
 use hozon::seal::layout::{CHUNK_BYTES, Cut, FrameLengths};
 use hozon::seal::{
@@ -10,10 +12,26 @@ use hozon::seal::{
     Sealer,
 };
 use std::hint::black_box;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 const SEGMENT_BYTES: usize = limits::SEGMENT_CHUNKS * CHUNK_BYTES;
 const BODIES: [usize; 3] = [4 << 10, 256 << 10, 16 << 20];
+
+/// Processor time of this thread. The kernel brings it up to date at each of its ticks, so only long runs count.
+fn on_processor() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
+fn measure<O>(bencher: &mut Bencher<'_>, mut routine: impl FnMut() -> O) {
+    bencher.iter_custom(|times| {
+        let start = on_processor();
+        (0..times).for_each(|_| drop(black_box(routine())));
+        // Never zero, which criterion could not divide by.
+        (on_processor() - start).max(Duration::from_nanos(1))
+    });
+}
 
 fn place() -> PlaceOfVersion {
     PlaceOfVersion { tenant: TenantId::random(), bucket: BucketId::random(), version: VersionId::random() }
@@ -81,7 +99,7 @@ fn bodies(criterion: &mut Criterion) {
         let pieces = pieces(length);
         let mut target = vec![0; SEGMENT_BYTES];
         group.bench_function("copy", |bencher| {
-            bencher.iter(|| {
+            measure(bencher, || {
                 for piece in &pieces {
                     target.get_mut(..piece.len()).unwrap().copy_from_slice(piece);
                     black_box(&mut target);
@@ -92,9 +110,9 @@ fn bodies(criterion: &mut Criterion) {
         let sealed = Sealed::new(length);
         for aead in Aead::ALL {
             group.bench_function(BenchmarkId::new("seal", aead.name()), |bencher| {
-                bencher.iter(|| seal(&key, &pieces, aead, |segment| drop(black_box(segment))));
+                measure(bencher, || seal(&key, &pieces, aead, |segment| drop(black_box(segment))));
             });
-            group.bench_function(BenchmarkId::new("open", aead.name()), |bencher| bencher.iter(|| sealed.open(aead, &pool)));
+            group.bench_function(BenchmarkId::new("open", aead.name()), |bencher| measure(bencher, || sealed.open(aead, &pool)));
         }
     }
 }
@@ -104,8 +122,8 @@ fn wiping(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("wipe of 256 KiB");
     group.throughput(Throughput::Bytes(SEGMENT_BYTES as u64));
     let mut buffer = vec![0x5a; SEGMENT_BYTES];
-    group.bench_function("fill", |bencher| bencher.iter(|| black_box(&mut buffer).fill(0)));
-    group.bench_function("zeroize", |bencher| bencher.iter(|| zeroize::Zeroize::zeroize(black_box(&mut buffer).as_mut_slice())));
+    group.bench_function("fill", |bencher| measure(bencher, || black_box(&mut buffer).fill(0)));
+    group.bench_function("zeroize", |bencher| measure(bencher, || zeroize::Zeroize::zeroize(black_box(&mut buffer).as_mut_slice())));
 }
 
 fn short_things(criterion: &mut Criterion) {
@@ -114,19 +132,27 @@ fn short_things(criterion: &mut Criterion) {
     let (key, context) = (master.derive(KeyUse::SealAttributes), Context::probe());
     let attributes = vec![0x5a; 400];
     let sealed = key.seal(&context, &attributes).unwrap();
-    group.bench_function("seal 400 bytes", |bencher| bencher.iter(|| key.seal(&context, &attributes).unwrap()));
-    group.bench_function("open 400 bytes", |bencher| bencher.iter(|| key.open(&context, &sealed).unwrap()));
+    group.bench_function("seal 400 bytes", |bencher| measure(bencher, || key.seal(&context, &attributes).unwrap()));
+    group.bench_function("open 400 bytes", |bencher| measure(bencher, || key.open(&context, &sealed).unwrap()));
     let wrapped = key.seal(&context, &[7; 32]).unwrap();
     group.bench_function("rewrap a key", |bencher| {
-        bencher.iter(|| key.seal(&context, key.open_key(&context, &wrapped).unwrap().as_slice()).unwrap());
+        measure(bencher, || key.seal(&context, key.open_key(&context, &wrapped).unwrap().as_slice()).unwrap());
     });
-    group.bench_function("derive a key", |bencher| bencher.iter(|| master.derive(KeyUse::RowMac)));
-    group.bench_function("mac 500 bytes", |bencher| bencher.iter(|| key.mac(&[b"versions", &attributes, &[0; 100]])));
+    group.bench_function("derive a key", |bencher| measure(bencher, || master.derive(KeyUse::RowMac)));
+    group.bench_function("mac 500 bytes", |bencher| measure(bencher, || key.mac(&[b"versions", &attributes, &[0; 100]])));
     let (bucket, directory, entry) = (BucketId::random(), [3; 32], EntryId::random());
     let names = master.derive(KeyUse::SealName { bucket, directory }).name_key();
     let name = names.seal_name(bucket, &directory, entry, "20231114-000123-chest-pa.dcm").unwrap();
-    group.bench_function("open a name", |bencher| bencher.iter(|| names.open_name(bucket, &directory, entry, &name).unwrap()));
+    group.bench_function("open a name", |bencher| measure(bencher, || names.open_name(bucket, &directory, entry, &name).unwrap()));
 }
 
-criterion_group!(benches, bodies, wiping, short_things);
+fn settings() -> Criterion {
+    Criterion::default().sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2))
+}
+
+criterion_group! {
+    name = benches;
+    config = settings();
+    targets = bodies, wiping, short_things
+}
 criterion_main!(benches);
