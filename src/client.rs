@@ -90,7 +90,12 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`] when endpoint or certificate are not usable.
-    pub fn new(endpoint: &str, ca: &Path, region: &str, (access_key, secret_key): (String, Zeroizing<String>)) -> Result<Self, ClientError> {
+    pub fn new(
+        endpoint: &str,
+        ca: &Path,
+        region: &str,
+        (access_key, secret_key): (String, Zeroizing<String>),
+    ) -> Result<Self, ClientError> {
         let refused = || ClientError::Endpoint { endpoint: endpoint.to_owned() };
         let uri: Uri = endpoint.parse().map_err(|_| refused())?;
         if uri.scheme_str() != Some("https") || uri.authority().is_none() {
@@ -118,8 +123,7 @@ impl Client {
         &self,
         method: Method,
         path_and_query: &str,
-        headers: &[(&str, &str)],
-        body: Bytes,
+        (headers, body): (&[(&str, &str)], Bytes),
         now: crate::domain::UtcTime,
     ) -> Result<Answer, ClientError> {
         let host = self.endpoint.authority().map_or("", http::uri::Authority::as_str);

@@ -17,7 +17,7 @@ use crate::engine::Events;
 use crate::identity::{NewPrincipal, PeopleError};
 use crate::index::{IndexError, NewBucket};
 use crate::leases::CreateTenantError;
-use crate::root::{Root, RootError};
+use crate::root::{Protection, Root, RootError};
 use bytes::Bytes;
 use certificates::Certificates;
 use file::{DemoFile, DemoKeys, write_private};
@@ -134,8 +134,7 @@ pub async fn run(dir: &Path, listen: SocketAddr) -> Result<(), DemoError> {
     };
     write_private(&places.demo_json, &json(&places.demo_json, &file)?)?;
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hozon"));
-    let story =
-        story::Story { endpoint: &endpoint, region: REGION, dir: &places.dir, ca: &places.ca, program: &program, people: &people };
+    let story = story::Story { endpoint: &endpoint, region: REGION, dir: &places.dir, ca: &places.ca, program: &program, people: &people };
     announce(&story.tell());
     let ended = gateway.run_until_told().await;
     // Gone with the gateway, so that nobody takes a stopped demo for a running one.
@@ -177,7 +176,7 @@ fn prepare(places: &Places, listen: SocketAddr) -> Result<(), DemoError> {
         fs::remove_file(&places.demo_json).map_err(|source| DemoError::File { path: places.demo_json.clone(), source })?;
     }
     if !places.root_key.exists() {
-        Root::create_file(&places.root_key)?;
+        Root::create_file(&places.root_key, &Protection::FileMode)?;
     }
     if !places.credentials.exists() && places.data.exists() {
         fs::remove_dir_all(&places.data).map_err(|source| DemoError::File { path: places.data.clone(), source })?;
@@ -196,7 +195,8 @@ fn configuration(places: &Places, listen: SocketAddr) -> String {
     format!(
         "# Written by `hozon demo` at each start.\nprofile = \"dev\"\nregion = \"{REGION}\"\n\n\
          [listener]\naddress = \"{listen}\"\nbase_domain = \"localhost\"\ncertificate = {}\nprivate_key = {}\n\n\
-         [admin]\nsocket = {}\n\n[index]\npath = {}\n\n[store]\ndirectory = {}\n\n[root]\nkey_file = {}\n",
+         [admin]\nsocket = {}\n\n[index]\npath = {}\n\n[store]\ndirectory = {}\n\n[root]\nkey_file = {}\n\n\
+         # The other library is generic code, which a build for development runs at 3 MB/s.\n[seal]\ncipher = \"aws-lc-rs\"\n",
         path(&places.server),
         path(&places.server_key),
         path(&places.admin),
@@ -243,13 +243,10 @@ async fn store_records(endpoint: &str, places: &Places, people: &BTreeMap<String
     let credential = (app.access_key.clone(), Zeroizing::new(app.secret_key.clone()));
     let client = Client::new(endpoint, &places.ca, REGION, credential)?;
     for record in records::records() {
-        let headers = [
-            ("content-type", record.content_type),
-            ("x-amz-meta-patient-id", record.patient),
-            ("x-amz-meta-record-class", record.class),
-        ];
+        let headers =
+            [("content-type", record.content_type), ("x-amz-meta-patient-id", record.patient), ("x-amz-meta-record-class", record.class)];
         let path = format!("/{}/{}", people::RECORDS_BUCKET, record.key);
-        let answer = client.send(Method::PUT, &path, &headers, Bytes::from(record.body), SystemClock.now()).await?;
+        let answer = client.send(Method::PUT, &path, (&headers, Bytes::from(record.body)), SystemClock.now()).await?;
         if !answer.status.is_success() {
             return Err(DemoError::Refused { status: answer.status.as_u16() });
         }

@@ -5,7 +5,9 @@
 
 mod attributes;
 mod bucket;
+mod catalogue;
 mod checksum;
+mod condition;
 mod etag;
 mod id;
 mod kek;
@@ -13,6 +15,7 @@ mod key;
 pub mod limits;
 mod location;
 mod patient;
+mod peer;
 mod principal;
 mod purpose;
 mod range;
@@ -22,13 +25,16 @@ mod time;
 
 pub use attributes::{Attributes, ContentHeaders, InvalidMetadata};
 pub use bucket::{BucketMode, BucketName, InvalidBucketName, Versioning};
+pub use catalogue::{ClassRule, JobGroup, JobType, JobTypes, PatientNaming, Proof, RecordClasses, StartEvent};
 pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
+pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet};
 pub use etag::{ETag, InvalidETag};
 pub use id::{AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, TenantId, UploadId, VersionId};
 pub use kek::{KekPurpose, KekState, UnknownName};
 pub use key::{InvalidObjectKey, ObjectKey};
 pub use location::{BlobId, InvalidBlobId, Location};
 pub use patient::{InvalidPatientId, PatientId};
+pub use peer::{Peer, Wire};
 pub use principal::{Grant, PrincipalKind, Profile, Right, Standing};
 pub use purpose::Purpose;
 pub use range::{ByteRange, RangeRequest, Unsatisfiable};

@@ -34,6 +34,9 @@ pub enum EngineError {
     /// Another process has the database open.
     #[error("another process has the index open")]
     InUse,
+    /// The file is a database of another program, or none.
+    #[error("the file is no index of hozon")]
+    NotOurs,
     /// The writer's queue is full: more load than the disk takes.
     #[error("the index is too busy")]
     Busy,
@@ -158,6 +161,9 @@ pub struct DirectoryChanges {
     pub more: bool,
     /// Changes when the database was restored or failed over: caches of other epochs are void.
     pub epoch: u64,
+    /// What has gone is known only from this mark on: a cache that is refreshed from an earlier one is void. The
+    /// pages of a load that began at mark 0 are not concerned, if it takes less than a day.
+    pub horizon: u64,
 }
 
 /// A version with what is needed to open it.

@@ -1,3 +1,7 @@
 //! The `hozon` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hozon::cli::run(std::env::args_os())
+}

@@ -24,8 +24,8 @@ use crate::policy::Gate;
 use crate::seal::{Aead, PlainPool};
 use std::sync::Arc;
 
-pub use bucket::BucketError;
 pub use body::{BodyFault, Incoming, Verified};
+pub use bucket::BucketError;
 pub use copy::CopiedBody;
 pub use delete::Deleted;
 pub use error::{CommitError, GetError, PutError};

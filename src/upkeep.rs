@@ -4,4 +4,4 @@ mod idle_uploads;
 mod orphans;
 
 pub use idle_uploads::IdleUploads;
-pub use orphans::{OrphanReport, Orphans};
+pub use orphans::{OrphanReport, Orphans, OrphansError};

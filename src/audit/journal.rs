@@ -2,11 +2,13 @@ use super::Event;
 use crate::domain::{Clock, EventId, EventKeyId, NodeId, TenantId, UtcTime, limits};
 use crate::engine::{Engine, EngineError, EventKeyRow, Events, JournalRow};
 use crate::leases::{LeaseError, Leases};
+use crate::meters::Meters;
 use crate::seal::{Context, KeyUse, MasterKey, OpenError, SealError, UseKey};
 use aws_lc_rs::digest;
 use moka::sync::Cache;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::Mutex;
 
 /// Proof that an event is on durable record. Only [`Journal::append`] makes one.
@@ -97,6 +99,7 @@ pub struct Journal {
     leases: Arc<Leases>,
     clock: Arc<dyn Clock>,
     node: NodeId,
+    meters: Arc<Meters>,
     writing: Mutex<HashMap<TenantId, Arc<EventKey>>>,
     reading: Cache<EventKeyId, Arc<UseKey>>,
 }
@@ -108,11 +111,11 @@ impl std::fmt::Debug for Journal {
 }
 
 impl Journal {
-    /// The logs in `engine`, written by `node`.
+    /// The logs in `engine`, written by `node`. How long appends take goes to `meters`.
     #[must_use]
-    pub fn new(engine: Arc<dyn Engine>, leases: Arc<Leases>, clock: Arc<dyn Clock>, node: NodeId) -> Self {
+    pub fn new(engine: Arc<dyn Engine>, leases: Arc<Leases>, clock: Arc<dyn Clock>, node: NodeId, meters: Arc<Meters>) -> Self {
         let reading = Cache::builder().max_capacity(limits::SMALL_CACHE_ENTRIES_MAX).build();
-        Self { engine, leases, clock, node, writing: Mutex::default(), reading }
+        Self { engine, leases, clock, node, meters, writing: Mutex::default(), reading }
     }
 
     /// Now, on the journal's clock.
@@ -129,8 +132,15 @@ impl Journal {
         let key = self.key(tenant).await?;
         let id = EventId::parse(&event.id).unwrap_or_else(|_| EventId::random());
         let sealed = key.use_key.seal(&Context::event(tenant, id), &serde_json::to_vec(&event)?)?;
-        let row =
-            JournalRow { tenant, event: id, leaf_hash: leaf_hash(&sealed), event_key: key.id, sealed, at: self.clock.now(), position: None };
+        let row = JournalRow {
+            tenant,
+            event: id,
+            leaf_hash: leaf_hash(&sealed),
+            event_key: key.id,
+            sealed,
+            at: self.clock.now(),
+            position: None,
+        };
         Ok(PendingEvent { event, rows: Events { rows: vec![row], keys: Vec::new() } })
     }
 
@@ -139,7 +149,9 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] when it is not on record; nothing may proceed then.
     pub async fn append(&self, pending: PendingEvent) -> Result<Receipt, JournalError> {
+        let began = Instant::now();
         self.engine.append(pending.rows).await?;
+        self.meters.audit_appended(began.elapsed());
         Ok(Receipt { event: pending.event })
     }
 

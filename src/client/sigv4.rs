@@ -42,8 +42,7 @@ pub(super) fn sign(
         .iter()
         .fold(Zeroizing::new(first.as_bytes().to_vec()), |key, part| Zeroizing::new(mac(&key, part.as_bytes())));
     let signature = hex::encode(mac(&key, to_sign.as_bytes()));
-    let value =
-        format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", credential.access_key);
+    let value = format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", credential.access_key);
     request.headers_mut().insert("authorization", HeaderValue::from_str(&value)?);
     Ok(())
 }

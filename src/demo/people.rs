@@ -64,6 +64,9 @@ mod tests {
     fn the_demo_has_the_people_that_its_file_promises() {
         let names: Vec<_> = people().iter().map(|person| person.name).collect();
         assert_eq!(names, ["physician", "nurse", "clerk", "auditor", "app", "other-physician"]);
-        assert!(people().iter().all(|person| person.kind == PrincipalKind::App || person.profile.grants.iter().all(|g| !g.rights.contains(&Right::ManageBucket))));
+        assert!(
+            people().iter().all(|person| person.kind == PrincipalKind::App
+                || person.profile.grants.iter().all(|g| !g.rights.contains(&Right::ManageBucket)))
+        );
     }
 }

@@ -40,7 +40,8 @@ impl Story<'_> {
         self.rclone(&mut out);
         self.s3cmd(&mut out, host);
         self.s5cmd(&mut out);
-        let _written = writeln!(out, "Stop with Ctrl-C. `hozon demo` continues where this one ended; delete {} to forget it.", self.dir.display());
+        let _written =
+            writeln!(out, "Stop with Ctrl-C. `hozon demo` continues where this one ended; delete {} to forget it.", self.dir.display());
         out
     }
 
@@ -52,7 +53,7 @@ impl Story<'_> {
         let get = |person: &str| {
             let (access, secret) = self.keys(person);
             format!(
-                "curl --cacert {} --aws-sigv4 aws:amz:{}:s3 --user '{access}:{secret}' \\\n  {}/{RECORDS_BUCKET}/{RECORD}",
+                "curl --cacert {} --aws-sigv4 aws:amz:{}:s3 --user '{access}:{secret}' \\\n  -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' {}/{RECORDS_BUCKET}/{RECORD}",
                 self.ca.display(),
                 self.region,
                 self.endpoint
@@ -63,7 +64,7 @@ impl Story<'_> {
             "# 1. the physician reads a letter: allowed\n{} -o letter.pdf -w '%{{http_code}}\\n'\n\n\
              # 2. the clerk tries the same: refused, and the answer is an S3 error\n{}\n\n\
              # 3. the auditor looks who tried what\n{} audit search --demo {} --limit 10\n\n\
-             # what the disk holds of it: nothing readable\ngrep -rac '見本\\|referral\\|0001234' {} | grep -v ':0' || echo 'nothing found'\n",
+             # what the disk holds of it: nothing readable\ngrep -rac '見本\\|MIHON\\|0001234' {} | grep -v ':0' || echo 'nothing found'\n",
             get("physician"),
             get("clerk"),
             self.program.display(),

@@ -28,6 +28,20 @@ pub const CHUNK_BYTES: usize = 16 * 1_024;
 pub const SEGMENT_CHUNKS: usize = 16;
 /// Bodies up to this many bytes are sealed in memory and stored with one call.
 pub const SMALL_BODY_BYTES_MAX: u64 = 1 << 20;
+/// Blobs up to this many bytes are stored with one call: a small body with its tags, manifest, header and footer.
+pub const SMALL_BLOB_BYTES_MAX: usize = (1 << 20) + (64 << 10);
+/// Bytes that one write to a local disk takes at a time.
+pub const LOCAL_WRITE_BYTES: usize = 256 << 10;
+/// Bytes of a part that is sent to a remote store (S3: at least 5 MiB, at most 10,000 parts; the largest frame has 650).
+pub const REMOTE_PART_BYTES: usize = 8 << 20;
+/// Bytes of all parts on their way to the store, over all writes: more writes wait for their turn.
+pub const WRITE_MEMORY_BYTES_MAX: usize = 96 << 20;
+/// Bytes of one read from the store; the manifest of a version with 10,000 parts is the largest.
+pub const READ_BYTES_MAX: u64 = 8 << 20;
+/// A condemned blob is deleted after this long, so that a get that had begun can end.
+pub const CONDEMNED_AGE_MIN: Duration = Duration::from_secs(3_600);
+/// Blobs that one question to the index is about: a few milliseconds of its writer.
+pub const ORPHAN_BATCH: usize = 100;
 /// Opened names that the listing cache holds over all directories.
 pub const LISTING_CACHE_ENTRIES_MAX: usize = 2_000_000;
 /// Neighbours that an opened directory keeps together: what one changed name costs to bring in.
@@ -72,9 +86,35 @@ pub const PRESIGN_SECS_MAX: u64 = 7 * 24 * 3_600;
 pub const OUTCOME_PAUSE: Duration = Duration::from_millis(50);
 /// Networks that the provider log tells apart between two writes.
 pub const PROVIDER_LOG_NETWORKS_MAX: usize = 4_096;
+/// Counts that the provider log keeps: the oldest go first.
+pub const PROVIDER_LOG_ROWS_MAX: u64 = 1_000_000;
+/// How long the index remembers what has gone from a directory: longer than any load of one takes.
+pub const TOMBSTONES_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// Verified credentials kept in memory.
 pub const CREDENTIAL_CACHE_MAX: u64 = 10_000;
 /// How long a verified credential is believed without looking: the bound on noticing a revocation.
 pub const CREDENTIAL_CACHE_LIFE: Duration = Duration::from_secs(5);
+/// Bytes that a client must take within one write stall limit, so that taking single bytes does not help.
+pub const WRITE_PROGRESS_BYTES_MIN: usize = 16 * 1_024;
+/// Bytes a second that a request body must bring on average, once [`BODY_RATE_GRACE`] is over.
+pub const BODY_RATE_BYTES_MIN: u64 = 1_024;
+/// How long a request body may be slower than [`BODY_RATE_BYTES_MIN`].
+pub const BODY_RATE_GRACE: Duration = Duration::from_secs(60);
+/// How long a request waits for its turn when as many as allowed are in flight.
+pub const TURN_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long a connection that is told to close may take to do so.
+pub const CLOSE_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Callers that the rate limit tells apart; beyond, it tells only their networks apart.
+pub const RATE_CALLERS_MAX: usize = 100_000;
+/// How often callers that have been quiet leave the rate limit's memory.
+pub const RATE_PRUNE_PAUSE: Duration = Duration::from_secs(5);
+/// Bytes that the HTTP/1 reader and writer of one connection buffer.
+pub const CONNECTION_BUFFER_BYTES: usize = 128 * 1_024;
+/// Bytes in flight towards us on one HTTP/2 stream.
+pub const STREAM_WINDOW_BYTES: u32 = 512 * 1_024;
+/// Bytes in flight towards us on one HTTP/2 connection.
+pub const CONNECTION_WINDOW_BYTES: u32 = 2 * 1_024 * 1_024;
 /// Frames up to this many bytes are read and opened in one piece.
 pub const SMALL_FRAME_BYTES_MAX: u64 = 256 << 10;
+/// A gateway begins its own chores this long after it has started.
+pub const CHORES_AFTER: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@ use super::PatientId;
 use std::fmt;
 
 /// The id of a record class (記録区分), such as `chart.medical`: lower-case words joined by dots.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RecordClass(String);
 

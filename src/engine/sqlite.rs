@@ -8,6 +8,7 @@ mod checkpointer;
 mod condemned;
 mod directories;
 mod journal;
+mod listing;
 mod people;
 mod readers;
 mod schema;
@@ -22,12 +23,13 @@ use super::{
 };
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, Standing, TenantId, UploadId, UtcTime,
-    VersionId,
+    VersionId, limits,
 };
 use async_trait::async_trait;
 use checkpointer::Checkpointer;
 use readers::Readers;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
+use schema::Purpose;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -59,20 +61,50 @@ impl SqliteEngine {
     /// Opens the database, makes it if it is not there, and brings it to the newest schema.
     ///
     /// # Errors
-    /// [`EngineError::InUse`] when another process has it, [`EngineError::TooNew`] when a newer hozon wrote it.
+    /// [`EngineError::InUse`] when another process has it, [`EngineError::TooNew`] when a newer hozon wrote it,
+    /// [`EngineError::NotOurs`] when another program did.
     pub fn open(settings: &SqliteSettings, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
         let lock = claim(&settings.path)?;
-        let connection = schema::connect(&settings.path)?;
-        schema::migrate(&connection)?;
+        Self::start(settings, clock, (schema::open(&settings.path)?, lock))
+    }
+
+    /// Opens the database as [`open`](Self::open) does, and keeps its file from growing beyond `bytes_max`: what finds
+    /// no place in it is [`EngineError::Full`].
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_within(settings: &SqliteSettings, clock: Arc<dyn Clock>, bytes_max: u64) -> Result<Self, EngineError> {
+        let lock = claim(&settings.path)?;
+        let connection = schema::open(&settings.path)?;
+        schema::bound(&connection, bytes_max)?;
+        Self::start(settings, clock, (connection, lock))
+    }
+
+    fn start(settings: &SqliteSettings, clock: Arc<dyn Clock>, (connection, lock): (Connection, File)) -> Result<Self, EngineError> {
         let readers = Readers::open(&settings.path, settings.readers)?;
+        let folding = schema::connect(&settings.path, Purpose::Fold)?;
         let writer = Arc::new(Writer::start(connection)?);
-        let checkpointer = Checkpointer::start(schema::connect(&settings.path)?, Arc::clone(&writer), Arc::clone(&clock))?;
+        let checkpointer = Checkpointer::start(folding, &writer, Arc::clone(&clock))?;
         Ok(Self { writer, readers, clock, _checkpointer: checkpointer, _lock: lock })
+    }
+
+    /// Forgets what need not be kept: tombstones that no cache can miss, counts of strangers beyond their number. The
+    /// engine does it each hour by itself.
+    ///
+    /// # Errors
+    /// [`EngineError`]; what was forgotten before stays forgotten.
+    pub async fn forget_old(&self) -> Result<(), EngineError> {
+        loop {
+            let clock = Arc::clone(&self.clock);
+            if self.write(move |db| checkpointer::forget_some(db, clock.as_ref())).await? {
+                return Ok(());
+            }
+        }
     }
 
     async fn write<T: Send + 'static>(
         &self,
-        transaction: impl FnOnce(&Connection) -> Result<Step<T>, EngineError> + Send + 'static,
+        transaction: impl Fn(&Connection) -> Result<Step<T>, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
         self.writer.run(transaction).await
     }
@@ -102,6 +134,7 @@ fn failure(error: rusqlite::Error) -> EngineError {
     use rusqlite::ErrorCode;
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => EngineError::Full,
+        Some(ErrorCode::NotADatabase) => EngineError::NotOurs,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => EngineError::Busy,
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => EngineError::Unavailable,
         _ => EngineError::Failed(Box::new(error)),
@@ -251,11 +284,11 @@ impl Engine for SqliteEngine {
         mark: u64,
         limit: usize,
     ) -> Result<DirectoryChanges, EngineError> {
-        if mark > 0 {
+        if limit <= limits::LISTING_REFRESH_ROWS {
             // A warm cache asks for the few rows since it last looked.
-            return self.readers.look(|db| directories::changes(db, bucket, directory, mark, limit));
+            return self.readers.look(|db| listing::changes(db, (bucket, directory), mark, limit));
         }
-        self.readers.scan(move |db| directories::changes(db, bucket, directory, mark, limit)).await
+        self.readers.scan(move |db| listing::changes(db, (bucket, directory), mark, limit)).await
     }
 
     async fn create_upload(&self, row: UploadRow, uploads_max: usize, events: Events) -> Result<Changed, EngineError> {

@@ -54,31 +54,41 @@ impl Directories {
 
     async fn refreshed(&self, lease: &Lease, id: DirectoryId, path: &str, cell: &Cell) -> Result<Arc<Directory>, IndexError> {
         let mut kept = cell.lock().await;
-        let mut rows_max = if kept.is_some() { limits::LISTING_REFRESH_ROWS } else { limits::LISTING_LOAD_ROWS };
         let (mut base, mut mark, mut epoch) = match kept.as_ref() {
             Some(kept) => (Arc::clone(&kept.directory), kept.mark, Some(kept.epoch)),
             None => (Arc::default(), 0, None),
         };
+        let first_max = if epoch.is_some() { limits::LISTING_REFRESH_ROWS } else { limits::LISTING_LOAD_ROWS };
         let mut changes = Changes::default();
+        let mut page = self.page(id, mark, first_max).await?;
+        let mut is_too_old = mark < page.horizon && epoch.is_some();
         loop {
-            let page = self.engine.directory_changes(id.bucket, id.token, mark, rows_max).await?;
-            rows_max = limits::LISTING_LOAD_ROWS;
-            if epoch.is_some_and(|epoch| epoch != page.epoch) {
-                // Marks of another epoch say nothing: begin again.
-                (base, mark, epoch, changes) = (Arc::default(), 0, None, Changes::default());
+            if is_too_old || epoch.is_some_and(|epoch| epoch != page.epoch) {
+                // Marks of another epoch, or from before what has gone is known, say nothing: begin again.
+                is_too_old = false;
+                (base, epoch, changes) = (Arc::default(), None, Changes::default());
+                page = self.page(id, 0, limits::LISTING_LOAD_ROWS).await?;
                 continue;
             }
             (mark, epoch) = (page.mark, Some(page.epoch));
             let more = page.more;
-            changes.add(opened(lease, id, path, page).await?);
+            let opening = opened(lease, id, path, page);
             if !more {
+                changes.add(opening.await?);
                 break;
             }
+            // The next rows are read while these are opened.
+            let (opened, next) = tokio::join!(opening, self.page(id, mark, limits::LISTING_LOAD_ROWS));
+            changes.add(opened?);
+            page = next?;
         }
         let directory = changes.applied_to(base).await?;
-        let fresh = Kept { directory: Arc::clone(&directory), mark, epoch: epoch.unwrap_or(0) };
-        *kept = Some(fresh);
+        *kept = Some(Kept { directory: Arc::clone(&directory), mark, epoch: epoch.unwrap_or(0) });
         Ok(directory)
+    }
+
+    async fn page(&self, id: DirectoryId, mark: u64, rows_max: usize) -> Result<DirectoryChanges, IndexError> {
+        Ok(self.engine.directory_changes(id.bucket, id.token, mark, rows_max).await?)
     }
 
     fn cache(&self) -> MutexGuard<'_, ListingCache> {

@@ -225,7 +225,7 @@ mod tests {
             let mut directory = Directory::default();
             let mut model = BTreeMap::new();
             for (changed, gone) in rounds {
-                let name = |id: u8| format!("{}{id}", if id % 3 == 0 { "a/" } else { "a-" });
+                let name = |id: u8| format!("{}{id}", if id.is_multiple_of(3) { "a/" } else { "a-" });
                 let rows = changed.iter().map(|(id, size)| opened(&name(*id), *id, *size)).collect();
                 let gone_ids = gone.iter().map(|id| EntryId::from_bytes([*id; 16])).collect();
                 model.extend(changed.iter().map(|(id, size)| (name(*id), key(*size))));

@@ -6,6 +6,7 @@ use crate::engine::{DekRow, Nullness, PartRow, RowMac, VersionKind, VersionRow};
 use crate::leases::{IndexKey, IndexKeys};
 use crate::seal::Context;
 use std::fmt;
+use std::sync::Arc;
 
 /// A version that is to become the newest of its key. `Debug` shows no name and no patient.
 pub struct NewVersion {
@@ -46,8 +47,8 @@ pub enum NewContent {
     Marker,
     /// Bytes that are durable.
     Body {
-        /// Proof of it, for the completing blob.
-        stored: Stored,
+        /// Proof of it, for the completing blob. Shared, because a commit that loses its compare-and-set is tried again.
+        stored: Arc<Stored>,
         /// The version of the data key that wraps the version's key, and the wrapped key.
         dek: (u32, Vec<u8>),
         /// Plaintext bytes of the whole.

@@ -127,12 +127,7 @@ impl Keyring {
     }
 }
 
-fn unwrap(
-    key: Option<&DataKey>,
-    place: &PlaceOfVersion,
-    kek_version: u32,
-    wrapped: &[u8],
-) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+fn unwrap(key: Option<&DataKey>, place: &PlaceOfVersion, kek_version: u32, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     let key = key.ok_or(KeyError::KekGone { kek_version })?;
     key.wrap_dek.open_key(&Context::dek(place.tenant, place.bucket, place.version), wrapped).map_err(KeyError::Unwrap)
 }

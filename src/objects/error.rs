@@ -1,4 +1,5 @@
 use super::BodyFault;
+use crate::audit::OutcomeResult;
 use crate::blob::BlobError;
 use crate::engine::EngineError;
 use crate::index::IndexError;
@@ -31,6 +32,18 @@ pub enum GetError {
         /// In what.
         what: &'static str,
     },
+}
+
+impl GetError {
+    /// What the audit log says became of the access.
+    pub(super) const fn outcome(&self) -> OutcomeResult {
+        match self {
+            Self::Damaged(_)
+            | Self::Contradiction { .. }
+            | Self::Blob(BlobError::Missing { .. } | BlobError::Truncated { .. } | BlobError::NotAFrame { .. }) => OutcomeResult::Damaged,
+            Self::Refused(_) | Self::Key(_) | Self::Blob(_) | Self::Index(_) => OutcomeResult::Failed,
+        }
+    }
 }
 
 /// A change of versions could not be committed.

@@ -62,7 +62,7 @@ impl Objects {
             .read_with(&frame.location, cut.sealed.clone(), move |chunks| {
                 let mut plain = pool.take();
                 opener.open(cut.first_chunk, &chunks, &mut plain)?;
-                plain.keep(cut.skip, cut.take);
+                plain.keep(cut.skip, cut.take)?;
                 Ok::<_, crate::seal::OpenError>(plain.into_plaintext())
             })
             .await?;
@@ -77,7 +77,12 @@ impl Objects {
     }
 
     /// The plaintext of `cuts`, read ahead a little, in order.
-    pub(super) fn plaintext_of(&self, frame: Frame, opener: Arc<Opener>, cuts: Vec<Cut>) -> BoxStream<'static, Result<Plaintext, GetError>> {
+    pub(super) fn plaintext_of(
+        &self,
+        frame: Frame,
+        opener: Arc<Opener>,
+        cuts: Vec<Cut>,
+    ) -> BoxStream<'static, Result<Plaintext, GetError>> {
         let objects = self.clone();
         let pieces = stream::iter(cuts).map(move |cut| {
             let (objects, opener) = (objects.clone(), Arc::clone(&opener));
@@ -96,12 +101,17 @@ pub(super) fn open_here(
 ) -> Result<Plaintext, crate::seal::OpenError> {
     let mut plain = pool.take();
     opener.open(cut.first_chunk, &frame.slice(cut.sealed.clone()), &mut plain)?;
-    plain.keep(cut.skip, cut.take);
+    plain.keep(cut.skip, cut.take)?;
     Ok(plain.into_plaintext())
 }
 
 /// The opener of a frame whose start is already in memory.
-pub(super) fn opener_here(key: &OpenedDataKey, frame: &Frame, start: &crate::blob::SealedBytes, aead: Aead) -> Result<Arc<Opener>, GetError> {
+pub(super) fn opener_here(
+    key: &OpenedDataKey,
+    frame: &Frame,
+    start: &crate::blob::SealedBytes,
+    aead: Aead,
+) -> Result<Arc<Opener>, GetError> {
     let chunks = start.slice(frame.lengths.start());
     Ok(Arc::new(Opener::new(key, frame.attempt, &chunks, frame.lengths.stream, aead)?))
 }

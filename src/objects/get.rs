@@ -1,10 +1,12 @@
 use super::frame::{self, Frame};
 use super::{GetError, Objects};
 use crate::audit::{Event, Journal, OutcomeLog, OutcomeResult, Receipt};
+use crate::blob::SealedBytes;
 use crate::domain::{ByteRange, TenantId, limits};
 use crate::engine::PartRow;
 use crate::index::Version;
 use crate::policy::{Admitted, Permitted, Read};
+use crate::seal::layout::Cut;
 use crate::seal::{Manifest, OpenedDataKey, Plaintext};
 use bytes::Bytes;
 use futures::future::try_join;
@@ -53,7 +55,7 @@ impl Objects {
         // A small frame comes whole. Of a larger one its start, its tail, and the first segment of the range.
         let cuts = if parts { Vec::new() } else { frame.segments(range) };
         let wanted = match cuts.first() {
-            _ if small => vec![0..frame.location.length],
+            _ if small => std::iter::once(0..frame.location.length).collect(),
             None => vec![frame.lengths.tail()],
             Some(first) => vec![frame.lengths.tail(), frame.lengths.start(), first.sealed.clone()],
         };
@@ -61,42 +63,55 @@ impl Objects {
         let record = async { Ok::<_, GetError>(permitted.recorded().await?) };
         let (fetched, admitted) = try_join(fetch, record).await?;
 
-        let key = self.keys.open(&admitted).await?;
+        match self.opened(&admitted, frame, (fetched, cuts), range).await {
+            Ok(pieces) => Ok(self.body(admitted, pieces, range)),
+            Err(error) => {
+                let result = error.outcome();
+                self.outcomes.note(&self.journal, admitted.tenant(), admitted.record().event(), (result, 0));
+                tracing::error!(event = %admitted.record().event().id, %error, "a version could not be opened");
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens what was fetched and prepares the rest. Needs the admission: no decision on record, no key.
+    async fn opened(
+        &self,
+        admitted: &Admitted<Read>,
+        frame: Frame,
+        (fetched, cuts): (Vec<SealedBytes>, Vec<Cut>),
+        range: ByteRange,
+    ) -> Result<BoxStream<'static, Result<Plaintext, GetError>>, GetError> {
+        let key = self.keys.open(admitted).await?;
         let short = || GetError::Contradiction { what: "length" };
         let head = fetched.first().ok_or_else(short)?;
-        let tail = if small { head.slice(frame.lengths.tail()) } else { head.slice(0..head.len()) };
+        let small = head.len() == frame.location.length;
+        let tail = if small { head.slice(frame.lengths.tail()) } else { head.chunks() };
         let manifest = Manifest::open(&key, frame.attempt, &tail, frame.lengths, self.aead)?;
         agrees(&manifest, &admitted.subject().version, admitted.subject().bucket.id)?;
-
-        let pieces = if parts {
-            self.pieces_of_parts(&admitted, key, &manifest, range).await?
-        } else if small {
+        if admitted.subject().version.row.parts > 0 {
+            return self.pieces_of_parts(admitted, key, &manifest, range).await;
+        }
+        if small {
             let opener = frame::opener_here(&key, &frame, head, self.aead)?;
             let opened = cuts.iter().map(|cut| frame::open_here(&opener, cut, head, &self.pool)).collect::<Result<Vec<_>, _>>()?;
-            stream::iter(opened.into_iter().map(Ok)).boxed()
-        } else {
-            let (start, run) = (fetched.get(1).ok_or_else(short)?, fetched.get(2).ok_or_else(short)?);
-            let opener = frame::opener_here(&key, &frame, start, self.aead)?;
-            let mut cuts = cuts.into_iter();
-            let first = cuts.next().ok_or_else(short)?;
-            let mut plain = self.pool.take();
-            opener.open(first.first_chunk, &run.slice(0..run.len()), &mut plain)?;
-            plain.keep(first.skip, first.take);
-            let rest = self.plaintext_of(frame, opener, cuts.collect());
-            stream::iter([Ok(plain.into_plaintext())]).chain(rest).boxed()
-        };
-        Ok(self.body(admitted, pieces, range))
+            return Ok(stream::iter(opened.into_iter().map(Ok)).boxed());
+        }
+        let (start, run) = (fetched.get(1).ok_or_else(short)?, fetched.get(2).ok_or_else(short)?);
+        let opener = frame::opener_here(&key, &frame, start, self.aead)?;
+        let mut cuts = cuts.into_iter();
+        let first = cuts.next().ok_or_else(short)?;
+        let mut plain = self.pool.take();
+        opener.open(first.first_chunk, &run.chunks(), &mut plain)?;
+        plain.keep(first.skip, first.take)?;
+        let rest = self.plaintext_of(frame, opener, cuts.collect());
+        Ok(stream::iter([Ok(plain.into_plaintext())]).chain(rest).boxed())
     }
 
     fn body(&self, admitted: Admitted<Read>, pieces: BoxStream<'static, Result<Plaintext, GetError>>, range: ByteRange) -> ObjectBody {
         let tenant = admitted.tenant();
         let (_who, _subject, receipt): (_, _, Receipt) = admitted.spend();
-        let noted = Noted {
-            tenant,
-            event: receipt.event().clone(),
-            outcomes: self.outcomes.clone(),
-            journal: Arc::clone(&self.journal),
-        };
+        let noted = Noted { tenant, event: receipt.event().clone(), outcomes: self.outcomes.clone(), journal: Arc::clone(&self.journal) };
         ObjectBody { pieces, length: range.len(), sent: 0, result: OutcomeResult::Aborted, noted }
     }
 
@@ -186,10 +201,7 @@ impl Stream for ObjectBody {
                 Some(Ok(bytes))
             }
             Some(Err(error)) => {
-                this.result = match &error {
-                    GetError::Damaged(_) | GetError::Contradiction { .. } => OutcomeResult::Damaged,
-                    _ => OutcomeResult::Failed,
-                };
+                this.result = error.outcome();
                 tracing::error!(event = %this.noted.event.id, %error, "a body was aborted");
                 Some(Err(error))
             }
@@ -205,6 +217,6 @@ impl Stream for ObjectBody {
 
 impl Drop for ObjectBody {
     fn drop(&mut self) {
-        self.noted.outcomes.note(&self.noted.journal, self.noted.tenant, &self.noted.event, self.result, self.sent);
+        self.noted.outcomes.note(&self.noted.journal, self.noted.tenant, &self.noted.event, (self.result, self.sent));
     }
 }

@@ -8,6 +8,7 @@ use crate::index::{Found, NewContent as IndexContent, NewVersion, UploadedPart};
 use crate::keys::WrappedDek;
 use crate::policy::{Admitted, Circumstances, Write, WriteSubject};
 use crate::seal::{FreshPartKey, ManifestFacts, Sealer};
+use std::sync::Arc;
 
 /// How often a write is decided again because its key keeps changing.
 const DECISIONS_MAX: usize = 16;
@@ -57,7 +58,7 @@ pub(super) struct Prepared {
     pub(super) attributes: Attributes,
     pub(super) tags: Vec<(String, String)>,
     pub(super) condition: WriteCondition,
-    pub(super) stored: Stored,
+    pub(super) stored: Arc<Stored>,
     pub(super) dek: WrappedDek,
     pub(super) size: u64,
     pub(super) etag: ETag,
@@ -95,7 +96,7 @@ impl Objects {
             attributes: content.attributes,
             tags: content.tags,
             condition: content.condition,
-            stored,
+            stored: Arc::new(stored),
             dek,
             size,
             etag: ETag::random(1),
@@ -148,11 +149,8 @@ impl Objects {
             let subject = admitted.subject();
             let new = new_version(&prepared, subject, admitted.who().id(), now);
             let null = new.null;
-            let committed = self
-                .index
-                .of(admitted.tenant())
-                .put(&subject.was, new, subject.upload.as_ref(), admitted.record().events())
-                .await?;
+            let committed =
+                self.index.of(admitted.tenant()).put(&subject.was, new, subject.upload.as_ref(), admitted.record().events()).await?;
             let gone = match committed {
                 Committed::Done { .. } => {
                     return Ok(Put {
@@ -194,11 +192,16 @@ impl Objects {
         if let Err(error) = self.journal.append_rows(record.into_events()).await {
             tracing::warn!(%error, "an attempted write could not be recorded");
         }
-        self.outcomes.note(&self.journal, tenant, &event, OutcomeResult::Failed, 0);
+        self.outcomes.note(&self.journal, tenant, &event, (OutcomeResult::Failed, 0));
     }
 }
 
-fn new_version(prepared: &Prepared, subject: &WriteSubject, enterer: crate::domain::PrincipalId, now: crate::domain::UtcTime) -> NewVersion {
+fn new_version(
+    prepared: &Prepared,
+    subject: &WriteSubject,
+    enterer: crate::domain::PrincipalId,
+    now: crate::domain::UtcTime,
+) -> NewVersion {
     let null = match subject.bucket.versioning {
         crate::domain::Versioning::On => Nullness::Numbered,
         crate::domain::Versioning::Off | crate::domain::Versioning::Suspended => Nullness::Null,
@@ -215,7 +218,7 @@ fn new_version(prepared: &Prepared, subject: &WriteSubject, enterer: crate::doma
         attributes: prepared.attributes.clone(),
         tags: prepared.tags.clone(),
         content: IndexContent::Body {
-            stored: prepared.stored.clone(),
+            stored: Arc::clone(&prepared.stored),
             dek: (prepared.dek.kek_version, prepared.dek.wrapped.clone()),
             size: prepared.size,
             parts: prepared.parts.clone(),

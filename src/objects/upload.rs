@@ -1,10 +1,12 @@
 use super::put::{NewContent, Prepared, Put};
 use super::{CommitError, Incoming, Objects, PutError};
+use crate::digest::{self, PartDigest};
 use crate::domain::{Attributes, BlobId, ChecksumAlgorithm, ChecksumType, Checksums, ETag, UploadId, UtcTime, limits};
 use crate::engine::{Changed, Committed};
 use crate::index::{IndexError, NewUpload, NewUploadPart, Upload, UploadedPart};
 use crate::policy::{AbortUpload, AddPart, Admitted, Circumstances, ViewUpload, Write};
 use crate::seal::{ManifestFacts, ManifestPart, Sealer};
+use std::sync::Arc;
 
 /// A part that was stored.
 #[derive(Debug, Clone)]
@@ -144,8 +146,8 @@ impl Objects {
         if size > limits::VERSION_BYTES_MAX || wanted.size.is_some_and(|stated| stated != size) {
             return Err(PutError::TooLong { bytes: size });
         }
-        let checksum = crate::digest::of_parts(upload.checksum(), parts.iter().map(|part| (part.length(), part.checksums())))
-            .map_err(|_| PutError::WholeChecksum)?;
+        let known = parts.iter().map(|part| PartDigest { length: part.length(), crc64nvme: part.crc64nvme(), checksum: part.checksum() });
+        let checksum = digest::of_parts(upload.checksum(), known).map_err(|_| PutError::WholeChecksum)?;
         if wanted.checksum.as_ref().is_some_and(|stated| stated.value != checksum.value || stated.algorithm != checksum.algorithm) {
             return Err(PutError::WholeChecksum);
         }
@@ -160,13 +162,18 @@ impl Objects {
         }
         let stored = writer.finish(end).await?;
         let count = u32::try_from(parts.len()).unwrap_or(limits::PARTS_MAX);
-        let prepared =
-            Prepared { attributes, tags, condition: wanted.condition, stored, dek, size, etag: ETag::random(count), parts };
+        let stored = Arc::new(stored);
+        let prepared = Prepared { attributes, tags, condition: wanted.condition, stored, dek, size, etag: ETag::random(count), parts };
         self.commit(around, admitted, prepared).await
     }
 
     /// The stored parts that the client names, in its order, checked against S3's rules.
-    async fn chosen_parts(&self, admitted: &Admitted<Write>, upload: &Upload, named: &[CompletedPart]) -> Result<Vec<UploadedPart>, PutError> {
+    async fn chosen_parts(
+        &self,
+        admitted: &Admitted<Write>,
+        upload: &Upload,
+        named: &[CompletedPart],
+    ) -> Result<Vec<UploadedPart>, PutError> {
         if named.is_empty() {
             return Err(PutError::InvalidPart { number: 0 });
         }
@@ -195,6 +202,11 @@ impl Objects {
 fn manifest_parts(parts: &[UploadedPart]) -> Vec<ManifestPart> {
     let numbered = (1..).zip(parts);
     numbered
-        .map(|(number, part)| ManifestPart { number, attempt: part.attempt(), plain_length: part.length(), stream_length: part.stream_length() })
+        .map(|(number, part)| ManifestPart {
+            number,
+            attempt: part.attempt(),
+            plain_length: part.length(),
+            stream_length: part.stream_length(),
+        })
         .collect()
 }

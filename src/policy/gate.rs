@@ -5,7 +5,7 @@ use super::action::{
 use super::rules::{self, Question};
 use super::{Admitted, Circumstances, Permitted, Reason, Refused};
 use crate::audit::{Actor, Event, EventKind, Journal, PendingEvent, Receipt, Subject, Verdict};
-use crate::domain::{BucketMode, BucketName, ObjectKey, RecordClass, RecordState, UploadId, VersionId};
+use crate::domain::{BucketMode, BucketName, ObjectKey, RecordClass, RecordState, Standing, UploadId, VersionId};
 use crate::engine::{VersionKind, Which};
 use crate::identity::Principal;
 use crate::index::{Bucket, Found, Index, Upload, Version};
@@ -81,7 +81,13 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refused`], on record when it is a verdict.
-    pub async fn list(&self, who: &Arc<Principal>, around: &Circumstances, bucket: &BucketName, prefix: &str) -> Result<Admitted<List>, Refused> {
+    pub async fn list(
+        &self,
+        who: &Arc<Principal>,
+        around: &Circumstances,
+        bucket: &BucketName,
+        prefix: &str,
+    ) -> Result<Admitted<List>, Refused> {
         let mut asked = Asked::new::<List>(who, around, bucket);
         asked.subject.key = Some(prefix.to_owned());
         let bucket = self.bucket::<List>(&asked, bucket).await?;
@@ -140,7 +146,7 @@ impl Gate {
             None => None,
         };
         let version = subject.version;
-        let again = self.write_subject(&mut asked, subject.bucket, &subject.key, (subject.intent, upload), version).await?;
+        let again = self.write_subject(&mut asked, (subject.bucket, &subject.key), (subject.intent, upload), version).await?;
         self.pend(&asked, again).await
     }
 
@@ -223,7 +229,12 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refused`], on record when it is a verdict.
-    pub async fn view_bucket(&self, who: &Arc<Principal>, around: &Circumstances, name: &BucketName) -> Result<Admitted<ViewBucket>, Refused> {
+    pub async fn view_bucket(
+        &self,
+        who: &Arc<Principal>,
+        around: &Circumstances,
+        name: &BucketName,
+    ) -> Result<Admitted<ViewBucket>, Refused> {
         let asked = Asked::new::<ViewBucket>(who, around, name);
         let bucket = self.bucket::<ViewBucket>(&asked, name).await?;
         self.record(&asked, bucket).await
@@ -248,7 +259,12 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refused`], on record when it is a verdict.
-    pub async fn make_bucket(&self, who: &Arc<Principal>, around: &Circumstances, name: &BucketName) -> Result<Admitted<MakeBucket>, Refused> {
+    pub async fn make_bucket(
+        &self,
+        who: &Arc<Principal>,
+        around: &Circumstances,
+        name: &BucketName,
+    ) -> Result<Admitted<MakeBucket>, Refused> {
         let asked = Asked::new::<MakeBucket>(who, around, name);
         if let Err(reason) = rules::decide(who, &Question { right: MakeBucket::RIGHT, bucket: Some(name) }) {
             return Err(self.forbid(&asked, reason).await);
@@ -290,6 +306,7 @@ impl Gate {
         match (decided, found) {
             (Err(reason), _) => Err(self.forbid(asked, reason).await),
             (Ok(()), None) => Err(self.absent(asked, Refused::NoSuchBucket).await),
+            (Ok(()), Some(bucket)) if bucket.standing == Standing::Disabled => Err(self.forbid(asked, Reason::BucketDisabled).await),
             (Ok(()), Some(bucket)) => Ok(bucket),
         }
     }
@@ -310,16 +327,10 @@ impl Gate {
         let found = self.index.of(who.tenant()).find(&bucket, place.1, which).await?;
         asked.describe(found.version.as_ref());
         match found.version {
-            Some(version) if version.row.kind == VersionKind::Content => {
-                Ok((asked, ReadSubject { bucket, key: place.1.clone(), version }))
-            }
-            Some(marker) if which == Which::Current => {
-                Err(self.absent(&asked, Refused::NoSuchKey { marker: Some(marker.row.id) }).await)
-            }
+            Some(version) if version.row.kind == VersionKind::Content => Ok((asked, ReadSubject { bucket, key: place.1.clone(), version })),
+            Some(marker) if which == Which::Current => Err(self.absent(&asked, Refused::NoSuchKey { marker: Some(marker.row.id) }).await),
             Some(marker) => Err(self.absent(&asked, Refused::IsDeleteMarker { version: marker.row.id }).await),
-            None if which == Which::Current || found.entry.is_none() => {
-                Err(self.absent(&asked, Refused::NoSuchKey { marker: None }).await)
-            }
+            None if which == Which::Current || found.entry.is_none() => Err(self.absent(&asked, Refused::NoSuchKey { marker: None }).await),
             None => Err(self.absent(&asked, Refused::NoSuchVersion).await),
         }
     }
@@ -350,15 +361,14 @@ impl Gate {
         what: (WriteIntent, Option<Upload>),
     ) -> Result<Admitted<Write>, Refused> {
         let version = what.1.as_ref().map_or_else(VersionId::random, Upload::version);
-        let subject = self.write_subject(&mut asked, bucket, key, what, version).await?;
+        let subject = self.write_subject(&mut asked, (bucket, key), what, version).await?;
         self.pend(&asked, subject).await
     }
 
     async fn write_subject(
         &self,
         asked: &mut Asked<'_>,
-        bucket: Bucket,
-        key: &ObjectKey,
+        (bucket, key): (Bucket, &ObjectKey),
         (mut intent, upload): (WriteIntent, Option<Upload>),
         version: VersionId,
     ) -> Result<WriteSubject, Refused> {

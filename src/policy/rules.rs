@@ -29,7 +29,8 @@ pub(super) fn decide(who: &Principal, question: &Question<'_>) -> Result<(), Rea
 /// Whether the principal has any right on the bucket, so that its name shows in the list of buckets (AC-09).
 pub(super) fn knows(who: &Principal, bucket: &BucketName) -> bool {
     let covers = |grant: &&crate::domain::Grant| grant.bucket == "*" || grant.bucket == bucket.as_str();
-    who.kind() != PrincipalKind::Operator && who.profile().grants.iter().filter(covers).any(|grant| grant.rights.iter().any(|r| *r != Right::ReadAudit))
+    who.kind() != PrincipalKind::Operator
+        && who.profile().grants.iter().filter(covers).any(|grant| grant.rights.iter().any(|r| *r != Right::ReadAudit))
 }
 
 /// Further rights that a write needs, by the state it brings and the state it replaces (AT-01, AT-04).

@@ -1,10 +1,10 @@
 //! Random keys, deletions and questions against a sorted map.
 
 use super::memory::Memory;
-use super::support::{House, content, marker, nullness};
+use super::support::{House, marker, nullness, sqlite};
 use hozon::domain::{VersionId, Versioning};
-use hozon::engine::{Committed, Nullness, VersionKind, Which};
-use hozon::index::{Bucket, Index, ListItem, ListQuery, VersionItem, VersionMarker, VersionsQuery};
+use hozon::engine::{Committed, Engine, Nullness, VersionKind, Which};
+use hozon::index::{Bucket, Index, ListItem, ListQuery, NewVersion, VersionItem, VersionMarker, VersionsQuery};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,11 +64,11 @@ fn versioning() -> impl Strategy<Value = Versioning> {
 async fn write(house: &House, bucket: &Bucket, model: &mut Model, key: &str, kind: VersionKind) {
     // Numbered and null versions both come up where versioning was switched off again.
     let null = match bucket.versioning {
-        Versioning::Suspended if model.len() % 2 == 0 => Nullness::Numbered,
+        Versioning::Suspended if model.len().is_multiple_of(2) => Nullness::Numbered,
         other => nullness(other),
     };
     let size = model.values().map(Vec::len).sum::<usize>() as u64;
-    let new = if kind == VersionKind::Content { content(bucket, key, null, size) } else { marker(key, null) };
+    let new = if kind == VersionKind::Content { house.content(bucket, key, null, size).await } else { marker(key, null) };
     let id = new.id;
     let committed = house.put(bucket, key, new).await.unwrap();
     assert!(matches!(committed, Committed::Done { .. }));
@@ -187,8 +187,8 @@ async fn compare(house: &House, bucket: &Bucket, model: &Model, asked: &ListQues
     }
 }
 
-async fn run(versioning: Versioning, steps: Vec<Step>) {
-    let house = House::over(Arc::new(Memory::default())).await;
+async fn run(engine: Arc<dyn Engine>, versioning: Versioning, steps: Vec<Step>) {
+    let house = House::over(engine).await;
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", versioning).await;
     let mut model = Model::new();
@@ -216,7 +216,18 @@ proptest! {
 
     #[test]
     fn any_bucket_lists_as_a_sorted_map_would(versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
-        on_a_runtime(run(versioning, steps));
+        on_a_runtime(run(Arc::new(Memory::default()), versioning, steps));
+    }
+}
+
+proptest! {
+    // Each write waits for the disk.
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bucket_in_sqlite_lists_as_a_sorted_map_would(versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
+        let directory = tempfile::tempdir().unwrap();
+        on_a_runtime(run(sqlite(directory.path()), versioning, steps));
     }
 }
 
@@ -232,7 +243,7 @@ fn keys_that_look_like_directories_list_in_byte_order() {
             }
         }
     }
-    on_a_runtime(run(Versioning::Off, steps));
+    on_a_runtime(run(Arc::new(Memory::default()), Versioning::Off, steps));
 }
 
 #[tokio::test]
@@ -241,7 +252,7 @@ async fn deleting_page_by_page_empties_a_bucket() {
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", Versioning::On).await;
     for key in ["a/1", "a/1", "a/1", "a/1", "b"] {
-        house.put(&bucket, key, content(&bucket, key, Nullness::Numbered, 1)).await.unwrap();
+        house.put(&bucket, key, house.content(&bucket, key, Nullness::Numbered, 1).await).await.unwrap();
     }
     let mut query = VersionsQuery { limit: 2, ..VersionsQuery::default() };
     loop {
@@ -261,12 +272,50 @@ async fn deleting_page_by_page_empties_a_bucket() {
     assert_eq!(house.index.engine().count_versions().await.unwrap(), 0);
 }
 
+async fn write_and_look(house: Arc<House>, bucket: Bucket, new: Vec<NewVersion>) {
+    for (round, new) in new.into_iter().enumerate() {
+        let key = new.attributes.key.clone();
+        house.put(&bucket, &key, new).await.unwrap();
+        let asked = ListQuestion { prefix: "shared/".to_owned(), delimiter: None, after: None, limit: 1_000 };
+        let shows = listed(&house.index, &bucket, &asked, 1_000).await.iter().any(|(shown, _)| *shown == key);
+        assert!(shows, "{key} was acknowledged");
+        if round.is_multiple_of(2) {
+            house.remove(&bucket, &key, Which::Current).await.unwrap();
+            let shows = listed(&house.index, &bucket, &asked, 1_000).await.iter().any(|(shown, _)| *shown == key);
+            assert!(!shows, "{key} was removed");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_acknowledged_shows_in_every_listing_that_begins_after() {
+    let directory = tempfile::tempdir().unwrap();
+    let house = Arc::new(House::over(sqlite(directory.path())).await);
+    let tenant = house.tenant("hospital").await;
+    let bucket = house.bucket(tenant, "files", Versioning::Off).await;
+    let mut tasks = Vec::new();
+    for task in 0..8 {
+        let mut new = Vec::new();
+        for round in 0..12 {
+            new.push(house.content(&bucket, &format!("shared/{round:02}-{task}"), Nullness::Null, 1).await);
+        }
+        tasks.push(tokio::spawn(write_and_look(Arc::clone(&house), bucket.clone(), new)));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 1_000 };
+    let warm = listed(&house.index, &bucket, &everything, 7).await;
+    assert_eq!(warm, listed(&house.cold(), &bucket, &everything, 1_000).await);
+    assert_eq!(warm.len(), 8 * 6);
+}
+
 #[tokio::test]
 async fn a_page_of_no_items_says_nothing_more() {
     let house = House::over(Arc::new(Memory::default())).await;
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", Versioning::Off).await;
-    house.put(&bucket, "a", content(&bucket, "a", Nullness::Null, 1)).await.unwrap();
+    house.put(&bucket, "a", house.content(&bucket, "a", Nullness::Null, 1).await).await.unwrap();
     let page = house.index.of(tenant).list(&bucket, &ListQuery::default()).await.unwrap();
     assert!(page.items.is_empty() && !page.more && page.last.is_none());
 }
@@ -279,7 +328,7 @@ async fn a_restored_database_voids_what_was_opened() {
     let bucket = house.bucket(tenant, "files", Versioning::Off).await;
     let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 10 };
     for key in ["a", "b"] {
-        house.put(&bucket, key, content(&bucket, key, Nullness::Null, 1)).await.unwrap();
+        house.put(&bucket, key, house.content(&bucket, key, Nullness::Null, 1).await).await.unwrap();
     }
     assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 2);
     {
@@ -299,7 +348,7 @@ async fn names_opened_under_withdrawn_keys_are_not_shown_again() {
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", Versioning::Off).await;
     let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 10 };
-    house.put(&bucket, "a", content(&bucket, "a", Nullness::Null, 1)).await.unwrap();
+    house.put(&bucket, "a", house.content(&bucket, "a", Nullness::Null, 1).await).await.unwrap();
     assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 1);
     // Marks stand still, so only an empty cache can show what is no longer there.
     engine.tables().entries.clear();

@@ -1,7 +1,7 @@
 //! Versions, tags and buckets.
 
 use super::memory::Memory;
-use super::support::{House, NOW, content, key, marker};
+use super::support::{House, NOW, key, marker};
 use hozon::domain::{BucketMode, BucketName, Hold, RecordState, Retention, Versioning};
 use hozon::engine::{Changed, Committed, Events, Nullness, VersionKind, Which};
 use hozon::index::{Bucket, IndexError, NewBucket, NewVersion};
@@ -18,7 +18,7 @@ async fn house(versioning: Versioning) -> (House, Bucket) {
 async fn a_version_comes_back_as_it_was_written() {
     let (house, bucket) = house(Versioning::On).await;
     let index = house.index.of(bucket.tenant);
-    let new = content(&bucket, "a/b c", Nullness::Numbered, 42);
+    let new = house.content(&bucket, "a/b c", Nullness::Numbered, 42).await;
     let (id, attributes, tags) = (new.id, new.attributes.clone(), new.tags.clone());
     house.put(&bucket, "a/b c", new).await.unwrap();
     let found = index.find(&bucket, &key("a/b c"), Which::Current).await.unwrap();
@@ -36,7 +36,7 @@ async fn of_two_writes_against_one_look_only_the_first_counts() {
     let (house, bucket) = house(Versioning::On).await;
     let index = house.index.of(bucket.tenant);
     let absent = index.find(&bucket, &key("a"), Which::Current).await.unwrap();
-    let write = |was| index.put(was, content(&bucket, "a", Nullness::Numbered, 1), None, Events::default());
+    let write = async |was| index.put(was, house.content(&bucket, "a", Nullness::Numbered, 1).await, None, Events::default()).await;
     assert!(matches!(write(&absent).await.unwrap(), Committed::Done { .. }));
     assert_eq!(write(&absent).await.unwrap(), Committed::EntryChanged);
     let there = index.find(&bucket, &key("a"), Which::Current).await.unwrap();
@@ -48,7 +48,7 @@ async fn of_two_writes_against_one_look_only_the_first_counts() {
 async fn removing_the_newest_version_uncovers_the_one_before() {
     let (house, bucket) = house(Versioning::On).await;
     let index = house.index.of(bucket.tenant);
-    let old = content(&bucket, "a", Nullness::Numbered, 1);
+    let old = house.content(&bucket, "a", Nullness::Numbered, 1).await;
     let old_id = old.id;
     house.put(&bucket, "a", old).await.unwrap();
     house.put(&bucket, "a", marker("a", Nullness::Numbered)).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_null_version_replaces_only_the_null_version() {
     let (house, bucket) = house(Versioning::Suspended).await;
     let index = house.index.of(bucket.tenant);
     for null in [Nullness::Null, Nullness::Numbered, Nullness::Null] {
-        house.put(&bucket, "a", content(&bucket, "a", null, 1)).await.unwrap();
+        house.put(&bucket, "a", house.content(&bucket, "a", null, 1).await).await.unwrap();
     }
     assert_eq!(house.index.engine().count_versions().await.unwrap(), 2);
     let newest = index.find(&bucket, &key("a"), Which::Current).await.unwrap().version.unwrap();
@@ -81,11 +81,11 @@ fn held(version: NewVersion) -> NewVersion {
 #[tokio::test]
 async fn a_null_version_that_must_stay_stops_the_write_over_it() {
     let (house, bucket) = house(Versioning::Off).await;
-    let last = |key: &str| content(&bucket, key, Nullness::Null, 1);
-    house.put(&bucket, "held", held(last("held"))).await.unwrap();
-    house.put(&bucket, "final", NewVersion { state: RecordState::Finalized, ..last("final") }).await.unwrap();
+    let last = async |key: &str| house.content(&bucket, key, Nullness::Null, 1).await;
+    house.put(&bucket, "held", held(last("held").await)).await.unwrap();
+    house.put(&bucket, "final", NewVersion { state: RecordState::Finalized, ..last("final").await }).await.unwrap();
     for key in ["held", "final"] {
-        let over = house.put(&bucket, key, last(key)).await;
+        let over = house.put(&bucket, key, last(key).await).await;
         assert!(matches!(over, Err(IndexError::Retained(_))), "{key}");
     }
     assert_eq!(house.index.engine().count_versions().await.unwrap(), 2);
@@ -95,7 +95,7 @@ async fn a_null_version_that_must_stay_stops_the_write_over_it() {
 async fn a_version_that_changed_after_its_deletion_was_allowed_stays() {
     let (house, bucket) = house(Versioning::On).await;
     let index = house.index.of(bucket.tenant);
-    house.put(&bucket, "a", content(&bucket, "a", Nullness::Numbered, 1)).await.unwrap();
+    house.put(&bucket, "a", house.content(&bucket, "a", Nullness::Numbered, 1).await).await.unwrap();
     let was = index.find(&bucket, &key("a"), Which::Current).await.unwrap();
     let version = was.version.as_ref().unwrap();
     let deletable = version.deletable(NOW).unwrap();
@@ -110,7 +110,7 @@ async fn proof_for_one_version_removes_no_other() {
     let (house, bucket) = house(Versioning::On).await;
     let index = house.index.of(bucket.tenant);
     for key in ["a", "b"] {
-        house.put(&bucket, key, content(&bucket, key, Nullness::Numbered, 1)).await.unwrap();
+        house.put(&bucket, key, house.content(&bucket, key, Nullness::Numbered, 1).await).await.unwrap();
     }
     let a = index.find(&bucket, &key("a"), Which::Current).await.unwrap();
     let b = index.find(&bucket, &key("b"), Which::Current).await.unwrap();
@@ -122,7 +122,7 @@ async fn proof_for_one_version_removes_no_other() {
 async fn tags_are_replaced_by_compare_and_set() {
     let (house, bucket) = house(Versioning::On).await;
     let index = house.index.of(bucket.tenant);
-    house.put(&bucket, "a", content(&bucket, "a", Nullness::Numbered, 1)).await.unwrap();
+    house.put(&bucket, "a", house.content(&bucket, "a", Nullness::Numbered, 1).await).await.unwrap();
     let seen = index.find(&bucket, &key("a"), Which::Current).await.unwrap().version.unwrap();
     let tags = vec![("k".to_owned(), "v".to_owned())];
     assert_eq!(index.set_tags(&bucket, &seen, tags.clone(), Events::default()).await.unwrap(), Changed::Done);

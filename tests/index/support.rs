@@ -1,14 +1,16 @@
 //! A tenant with one bucket over an engine, and short ways to write into it.
 
-use hozon::blob::Stored;
+use hozon::blob::{BlobSettings, BlobStore, Stored};
 use hozon::domain::{
-    AttemptId, Attributes, BlobId, BucketMode, BucketName, ETag, Location, ObjectKey, PatientId, PrincipalId, RecordClass, RecordFacts,
+    Attributes, BlobId, BucketMode, BucketName, ETag, ManualClock, ObjectKey, PatientId, PrincipalId, RecordClass, RecordFacts,
     RecordState, TenantId, UtcTime, VersionId, Versioning,
 };
-use hozon::engine::{Committed, Engine, Events, Nullness, Which};
+use hozon::engine::{Committed, Engine, Events, Nullness, SqliteEngine, SqliteSettings, Which};
 use hozon::index::{Bucket, Index, IndexError, NewBucket, NewContent, NewVersion};
 use hozon::leases::{LeaseSettings, Leases, ManualMonotonic};
 use hozon::root::{Protection, Root};
+use hozon::seal::{Aead, FreshDataKey, PlaceOfVersion, Plaintext, SealError, Sealer};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(super) const NOW: UtcTime = UtcTime::from_micros(1_700_000_000_000_000);
@@ -16,6 +18,7 @@ pub(super) const NOW: UtcTime = UtcTime::from_micros(1_700_000_000_000_000);
 pub(super) struct House {
     pub(super) index: Arc<Index>,
     pub(super) leases: Leases,
+    blobs: BlobStore,
     _root: tempfile::TempDir,
 }
 
@@ -24,7 +27,12 @@ impl House {
         let directory = tempfile::tempdir().unwrap();
         let root = Arc::new(Root::create_file(&directory.path().join("root"), &Protection::FileMode).unwrap());
         let leases = Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), Arc::new(ManualMonotonic::default()));
-        Self { index: Arc::new(Index::new(engine, Arc::new(leases.clone()))), leases, _root: directory }
+        Self {
+            index: Arc::new(Index::new(engine, Arc::new(leases.clone()))),
+            leases,
+            blobs: BlobStore::open(&BlobSettings::Memory).unwrap(),
+            _root: directory,
+        }
     }
 
     /// The same house with nothing kept in memory.
@@ -41,6 +49,30 @@ impl House {
         self.index.of(tenant).create_bucket(new, NOW, Events::default()).await.unwrap().unwrap()
     }
 
+    /// Proof of `size` bytes that are durable, sealed for `version`.
+    pub(super) async fn stored(&self, bucket: &Bucket, version: VersionId, size: u64) -> Stored {
+        let place = PlaceOfVersion { tenant: bucket.tenant, bucket: bucket.id, version };
+        let (key, _wrapped) = FreshDataKey::generate(place, |_| Ok::<_, SealError>(Vec::new())).unwrap();
+        let mut sealer = Sealer::new(key.part(), Aead::AesGcm).unwrap();
+        sealer.push(&Plaintext::from_client(vec![7; usize::try_from(size).unwrap()].into())).unwrap();
+        let mut writer = self.blobs.writer(BlobId::random(bucket.tenant, NOW.day()));
+        while let Some(segment) = sealer.take() {
+            writer.write(segment).await.unwrap();
+        }
+        let (rest, end) = sealer.finish(None).unwrap();
+        for segment in rest {
+            writer.write(segment).await.unwrap();
+        }
+        writer.finish(end).await.unwrap()
+    }
+
+    pub(super) async fn content(&self, bucket: &Bucket, key: &str, null: Nullness, size: u64) -> NewVersion {
+        let new = marker(key, null);
+        let stored = self.stored(bucket, new.id, size).await;
+        let content = NewContent::Body { stored: stored.into(), dek: (1, vec![7; 104]), size, parts: Vec::new() };
+        NewVersion { etag: ETag::random(1), content, ..new }
+    }
+
     pub(super) async fn put(&self, bucket: &Bucket, key: &str, new: NewVersion) -> Result<Committed, IndexError> {
         let index = self.index.of(bucket.tenant);
         let was = index.find(bucket, &self::key(key), Which::Current).await?;
@@ -55,22 +87,17 @@ impl House {
     }
 }
 
+pub(super) fn sqlite(directory: &Path) -> Arc<SqliteEngine> {
+    let settings = SqliteSettings { path: directory.join("index.db"), readers: 2 };
+    Arc::new(SqliteEngine::open(&settings, Arc::new(ManualClock::new(NOW))).unwrap())
+}
+
 pub(super) fn key(text: &str) -> ObjectKey {
     ObjectKey::parse(text).unwrap()
 }
 
 pub(super) fn nullness(versioning: Versioning) -> Nullness {
     if versioning == Versioning::On { Nullness::Numbered } else { Nullness::Null }
-}
-
-pub(super) fn stored(tenant: TenantId, size: u64) -> Stored {
-    let blob = BlobId::random(tenant, NOW.day());
-    Stored { l: Location { blob, offset: 0, length: size + 200 }, a: AttemptId::random(), n: [size, size + 72, 128, 7] }
-}
-
-pub(super) fn content(bucket: &Bucket, key: &str, null: Nullness, size: u64) -> NewVersion {
-    let body = NewContent::Body { stored: stored(bucket.tenant, size), dek: (1, vec![7; 104]), size, parts: Vec::new() };
-    NewVersion { etag: ETag::random(1), content: body, ..marker(key, null) }
 }
 
 pub(super) fn marker(key: &str, null: Nullness) -> NewVersion {

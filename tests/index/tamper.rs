@@ -1,22 +1,23 @@
 //! An index whose owner changes, swaps and takes rows.
 
 use super::memory::{Memory, Tables};
-use super::support::{House, NOW, content, key, marker, stored};
+use super::support::{House, NOW, key, marker};
 use hozon::domain::{
     AttemptId, Attributes, BucketId, BucketMode, BucketName, ChecksumAlgorithm, ChecksumType, ETag, EntryId, Hold, PrincipalId,
     RecordClass, RecordState, Retention, UploadId, UtcTime, VersionId, Versioning,
 };
 use hozon::engine::{
-    BucketRow, Changed, EntryRow, Events, Nullness, PartRow, RowMac, Token, UploadPartRow, UploadRow, VersionKind, VersionRow, Which,
+    BucketRow, Changed, Engine, EngineError, EntryRow, Events, Nullness, PartRow, RowMac, Token, UploadPartRow, UploadRow, VersionKind,
+    VersionRow, Which,
 };
 use hozon::index::{Bucket, IndexError, ListQuery, NewContent, NewUpload, NewUploadPart, NewVersion, UploadedPart, VersionsQuery};
 use std::sync::Arc;
 
 /// A tenant with two small keys in two directories, one multipart version and one open upload with a part.
-struct Scene {
-    engine: Arc<Memory>,
-    house: House,
-    bucket: Bucket,
+pub(super) struct Scene<E = Memory> {
+    engine: Arc<E>,
+    pub(super) house: House,
+    pub(super) bucket: Bucket,
     upload: UploadId,
     multipart: VersionId,
 }
@@ -26,20 +27,30 @@ const MULTIPART: &str = "multipart";
 
 impl Scene {
     async fn set() -> Self {
-        let engine = Arc::new(Memory::default());
+        Self::over(Arc::new(Memory::default())).await
+    }
+
+    fn tables(&self) -> std::sync::MutexGuard<'_, Tables> {
+        self.engine.tables()
+    }
+}
+
+impl<E: Engine + 'static> Scene<E> {
+    pub(super) async fn over(engine: Arc<E>) -> Self {
         let house = House::over(engine.clone()).await;
         let tenant = house.tenant("hospital").await;
         let bucket = house.bucket(tenant, "files", Versioning::On).await;
         for name in KEYS {
             let kept = Retention { rule: "r".into(), start_event: "e".into(), started: Some(NOW), until: Some(NOW), hold: Hold::None };
-            let new = NewVersion { retention: Some(kept), ..content(&bucket, name, Nullness::Numbered, 5) };
+            let new = NewVersion { retention: Some(kept), ..house.content(&bucket, name, Nullness::Numbered, 5).await };
             house.put(&bucket, name, new).await.unwrap();
         }
         let first = open_upload(&house, &bucket).await;
         let upload = house.index.of(tenant).upload(&bucket, first).await.unwrap().unwrap();
         let parts = house.index.of(tenant).upload_parts(&upload, 0, 9).await.unwrap();
         let size = parts.iter().map(UploadedPart::length).sum();
-        let body = NewContent::Body { stored: stored(tenant, 0), dek: (1, vec![5; 104]), size, parts };
+        let body =
+            NewContent::Body { stored: house.stored(&bucket, upload.version(), 0).await.into(), dek: (1, vec![5; 104]), size, parts };
         let new = NewVersion { id: upload.version(), content: body, ..marker(MULTIPART, Nullness::Numbered) };
         let was = house.index.of(tenant).find(&bucket, &key(MULTIPART), Which::Current).await.unwrap();
         house.index.of(tenant).put(&was, new, Some(&upload), Events::default()).await.unwrap();
@@ -47,42 +58,49 @@ impl Scene {
         Self { engine, house, bucket, upload: second, multipart: upload.version() }
     }
 
-    fn tables(&self) -> std::sync::MutexGuard<'_, Tables> {
-        self.engine.tables()
-    }
-
-    /// Asks everything that can be asked, with nothing in memory; the first thing noticed.
-    async fn noticed(&self) -> Option<&'static str> {
+    /// Asks everything that can be asked, with nothing in memory. The first thing noticed, or that a row is gone: its
+    /// owner can always take a row away, but must not pass another off for it.
+    pub(super) async fn noticed(&self) -> Option<&'static str> {
         match self.ask_everything().await {
-            Ok(()) => None,
-            Err(IndexError::Tampered { table }) => Some(table),
+            Ok(Whole::Yes) => None,
+            Ok(Whole::No) => Some("gone"),
+            Err(IndexError::Tampered { table } | IndexError::Engine(EngineError::Corrupt { table })) => Some(table),
             // A row that names a key version which never was.
             Err(IndexError::UnknownKey { .. }) => Some("key"),
             Err(other) => panic!("{other:?}"),
         }
     }
 
-    async fn ask_everything(&self) -> Result<(), IndexError> {
+    async fn ask_everything(&self) -> Result<Whole, IndexError> {
         let cold = self.house.cold();
         let index = cold.of(self.bucket.tenant);
-        index.buckets().await?;
-        index.bucket(&self.bucket.name).await?;
+        let mut there = 0;
+        there += index.buckets().await?.len();
+        there += usize::from(index.bucket(&self.bucket.name).await?.is_some());
         for name in KEYS.into_iter().chain([MULTIPART]) {
             let found = index.find(&self.bucket, &key(name), Which::Current).await?;
             if let Some(version) = found.version {
-                index.parts(&version, hozon::domain::ByteRange::whole(version.row.size)).await?;
-                index.parts_after(&version, 0, 9).await?;
+                there += index.parts(&version, hozon::domain::ByteRange::whole(version.row.size)).await?.len();
+                there += index.parts_after(&version, 0, 9).await?.len() + 1;
             }
         }
-        index.list(&self.bucket, &ListQuery { limit: 99, ..ListQuery::default() }).await?;
-        index.list_versions(&self.bucket, &VersionsQuery { limit: 99, ..VersionsQuery::default() }).await?;
-        index.uploads(&self.bucket, &hozon::index::UploadsQuery { limit: 9, ..Default::default() }).await?;
+        there += index.list(&self.bucket, &ListQuery { limit: 99, ..ListQuery::default() }).await?.items.len();
+        there += index.list_versions(&self.bucket, &VersionsQuery { limit: 99, ..VersionsQuery::default() }).await?.items.len();
+        there += index.uploads(&self.bucket, &hozon::index::UploadsQuery { limit: 9, ..Default::default() }).await?.items.len();
         if let Some(upload) = index.upload(&self.bucket, self.upload).await? {
-            index.upload_parts(&upload, 0, 9).await?;
+            there += index.upload_parts(&upload, 0, 9).await?.len() + 1;
         }
-        Ok(())
+        Ok(if there == ALL { Whole::Yes } else { Whole::No })
     }
 }
+
+enum Whole {
+    Yes,
+    No,
+}
+
+/// Two looks at the bucket, four keys, two parts twice, two listings of four, and an upload twice with two parts.
+const ALL: usize = 2 + 4 + 4 + 8 + 1 + 3;
 
 async fn open_upload(house: &House, bucket: &Bucket) -> UploadId {
     let index = house.index.of(bucket.tenant);
@@ -101,7 +119,8 @@ async fn open_upload(house: &House, bucket: &Bucket) -> UploadId {
     assert_eq!(index.create_upload(bucket, &key(MULTIPART), new, Events::default()).await.unwrap(), Changed::Done);
     let upload = index.upload(bucket, id).await.unwrap().unwrap();
     for number in [1, 2] {
-        let new = NewUploadPart { number, stored: stored(bucket.tenant, 100), etag: ETag::random(1), crc64nvme: [1; 8], checksum: None };
+        let stored = house.stored(bucket, upload.version(), 100).await;
+        let new = NewUploadPart { number, stored, etag: ETag::random(1), crc64nvme: [1; 8], checksum: None };
         index.put_upload_part(&upload, new, NOW, Events::default()).await.unwrap();
     }
     id
@@ -340,7 +359,7 @@ async fn an_older_state_of_a_row_does_not_fit_the_newer_ones() {
     let scene = Scene::set().await;
     let entry = |tables: &Tables| tables.entries.values().min_by_key(|row| row.mark).unwrap().clone();
     let before = entry(&scene.tables());
-    scene.house.put(&scene.bucket, KEYS[0], content(&scene.bucket, KEYS[0], Nullness::Numbered, 6)).await.unwrap();
+    scene.house.put(&scene.bucket, KEYS[0], scene.house.content(&scene.bucket, KEYS[0], Nullness::Numbered, 6).await).await.unwrap();
     let (old, new) = (before.current.version, scene.tables().entries[&before.id].current.version);
     // Yesterday's version row in the place of today's.
     let yesterday = scene.tables().versions[&old].clone();
@@ -396,11 +415,12 @@ async fn rows_of_one_tenant_do_not_open_under_another() {
     assert!(is_refused(index.upload(&theirs, scene.upload).await.unwrap_err()));
     assert!(is_refused(index.uploads(&theirs, &hozon::index::UploadsQuery { limit: 9, ..Default::default() }).await.unwrap_err()));
     // Even a bucket row of theirs put in our place is not ours.
-    let mut tables = scene.tables();
-    let stolen = BucketRow { tenant: other, ..tables.buckets[0].clone() };
-    tables.buckets.retain(|row| row.tenant != other);
-    tables.buckets.push(stolen);
-    drop(tables);
+    {
+        let mut tables = scene.tables();
+        let stolen = BucketRow { tenant: other, ..tables.buckets[0].clone() };
+        tables.buckets.retain(|row| row.tenant != other);
+        tables.buckets.push(stolen);
+    }
     assert!(is_refused(index.bucket(&theirs.name).await.unwrap_err()));
 }
 
@@ -408,7 +428,7 @@ async fn rows_of_one_tenant_do_not_open_under_another() {
 async fn nothing_that_names_a_patient_stands_in_a_row() {
     let scene = Scene::set().await;
     let name = "canary-directory/canary-key";
-    scene.house.put(&scene.bucket, name, content(&scene.bucket, name, Nullness::Numbered, 1)).await.unwrap();
+    scene.house.put(&scene.bucket, name, scene.house.content(&scene.bucket, name, Nullness::Numbered, 1).await).await.unwrap();
     let tables = format!("{:?}", *scene.tables());
     let hexed = |text: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
     assert!(tables.contains("chart.medical"), "the class stands in clear, so the search finds what is there");

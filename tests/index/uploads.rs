@@ -1,7 +1,7 @@
 //! Open uploads, their parts, and what they become.
 
 use super::memory::Memory;
-use super::support::{House, NOW, key, stored};
+use super::support::{House, NOW, key};
 use hozon::domain::{
     Attributes, ByteRange, ChecksumAlgorithm, ChecksumType, Checksums, ETag, PrincipalId, RecordState, UploadId, VersionId, Versioning,
 };
@@ -43,14 +43,14 @@ fn checksum(number: u32) -> Checksums {
 }
 
 async fn part(house: &House, bucket: &Bucket, upload: &Upload, number: u32) -> Committed {
-    let stored = stored(bucket.tenant, u64::from(number) * 100);
+    let stored = house.stored(bucket, upload.version(), u64::from(number) * 100).await;
     let new = NewUploadPart { number, stored, etag: ETag::random(1), crc64nvme: [1; 8], checksum: Some(checksum(number)) };
     house.index.of(bucket.tenant).put_upload_part(upload, new, NOW, Events::default()).await.unwrap()
 }
 
-fn completed(bucket: &Bucket, upload: &Upload, parts: Vec<UploadedPart>) -> NewVersion {
+async fn completed(house: &House, bucket: &Bucket, upload: &Upload, parts: Vec<UploadedPart>) -> NewVersion {
     let size = parts.iter().map(UploadedPart::length).sum();
-    let content = NewContent::Body { stored: stored(bucket.tenant, 0), dek: (1, vec![5; 104]), size, parts };
+    let content = NewContent::Body { stored: house.stored(bucket, upload.version(), 0).await.into(), dek: (1, vec![5; 104]), size, parts };
     NewVersion {
         id: upload.version(),
         null: Nullness::Numbered,
@@ -79,7 +79,7 @@ async fn an_upload_becomes_a_version_with_its_parts_in_order() {
     assert_eq!(parts[0].checksum(), Some(&checksum(2)));
     assert_eq!((parts[0].crc64nvme(), parts[0].length()), ([1; 8], 200));
     let was = index.find(&bucket, &key("a/b"), Which::Current).await.unwrap();
-    let done = index.put(&was, completed(&bucket, &upload, parts), Some(&upload), Events::default()).await.unwrap();
+    let done = index.put(&was, completed(&house, &bucket, &upload, parts).await, Some(&upload), Events::default()).await.unwrap();
     assert!(matches!(done, Committed::Done { .. }));
     assert!(index.upload(&bucket, upload.id()).await.unwrap().is_none());
 
@@ -112,10 +112,17 @@ async fn parts_and_uploads_complete_only_what_they_are_for() {
     let foreign = index.upload_parts(&other, 0, 10).await.unwrap();
     let was = index.find(&bucket, &key("a"), Which::Current).await.unwrap();
     let misfits = [
-        (completed(&bucket, &upload, foreign.clone()), Some(&upload)),
-        (completed(&bucket, &other, Vec::new()), Some(&upload)),
-        (completed(&bucket, &upload, Vec::new()), Some(&other)),
-        (NewVersion { id: upload.version(), attributes: upload.attributes().clone(), ..completed(&bucket, &other, foreign) }, None),
+        (completed(&house, &bucket, &upload, foreign.clone()).await, Some(&upload)),
+        (completed(&house, &bucket, &other, Vec::new()).await, Some(&upload)),
+        (completed(&house, &bucket, &upload, Vec::new()).await, Some(&other)),
+        (
+            NewVersion {
+                id: upload.version(),
+                attributes: upload.attributes().clone(),
+                ..completed(&house, &bucket, &other, foreign).await
+            },
+            None,
+        ),
     ];
     for (new, completes) in misfits {
         assert!(matches!(index.put(&was, new, completes, Events::default()).await, Err(IndexError::Misfit)));
@@ -132,7 +139,7 @@ async fn an_aborted_upload_takes_no_part() {
     assert_eq!(index.abort_upload(&upload, Events::default()).await.unwrap(), Changed::Conflict);
     assert_eq!(part(&house, &bucket, &upload, 1).await, Committed::UploadChanged);
     let was = index.find(&bucket, &key("a"), Which::Current).await.unwrap();
-    let late = index.put(&was, completed(&bucket, &upload, Vec::new()), Some(&upload), Events::default()).await.unwrap();
+    let late = index.put(&was, completed(&house, &bucket, &upload, Vec::new()).await, Some(&upload), Events::default()).await.unwrap();
     assert_eq!(late, Committed::UploadChanged);
 }
 

@@ -2,7 +2,8 @@
 -- Ids are 16 bytes, tokens and MACs 32, times microseconds since 1970, enumerations the numbers of `domain`.
 
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO counters VALUES ('mark', 0), ('epoch', 1);
+-- `mark`: the newest change mark. `horizon`: tombstones up to this mark may be forgotten. `epoch`: see `DirectoryChanges`.
+INSERT INTO counters VALUES ('mark', 0), ('horizon', 0), ('epoch', 1);
 
 CREATE TABLE tenants (
   id BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE, facility TEXT, standing INTEGER NOT NULL, created INTEGER NOT NULL
@@ -34,9 +35,12 @@ CREATE INDEX access_keys_of_tenant ON access_keys (tenant, principal);
 
 CREATE TABLE buckets (
   id BLOB PRIMARY KEY, tenant BLOB NOT NULL, name TEXT NOT NULL, mode INTEGER NOT NULL, versioning INTEGER NOT NULL,
-  default_class TEXT, created INTEGER NOT NULL, kek_version INTEGER NOT NULL, revision INTEGER NOT NULL, mac BLOB NOT NULL,
+  standing INTEGER NOT NULL, default_class TEXT, created INTEGER NOT NULL, kek_version INTEGER NOT NULL, revision INTEGER NOT NULL, mac BLOB NOT NULL,
   UNIQUE (tenant, name)
 ) STRICT, WITHOUT ROWID;
+
+-- Wide rows lie in the order they came, found by narrow indexes: a row clustered by a random id would spread every
+-- commit over the whole file, and leave room for four branches in a node.
 
 -- The columns `…_next` hold tokens of the next secret while a campaign replaces it.
 CREATE TABLE entries (
@@ -45,8 +49,8 @@ CREATE TABLE entries (
   current_version BLOB NOT NULL, current_kind INTEGER NOT NULL, current_size INTEGER NOT NULL, current_etag BLOB NOT NULL,
   current_parts INTEGER NOT NULL, current_modified INTEGER NOT NULL,
   revision INTEGER NOT NULL, mac BLOB NOT NULL, mark INTEGER NOT NULL,
-  PRIMARY KEY (bucket, key)
-) STRICT, WITHOUT ROWID;
+  UNIQUE (bucket, key)
+) STRICT;
 CREATE INDEX entries_of_directory ON entries (bucket, directory, mark);
 
 CREATE TABLE directories (
@@ -60,7 +64,7 @@ CREATE INDEX directories_of_parent ON directories (bucket, parent, mark);
 CREATE TABLE tombstones (
   mark INTEGER PRIMARY KEY, bucket BLOB NOT NULL, parent BLOB NOT NULL, id BLOB NOT NULL, at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX tombstones_of_parent ON tombstones (bucket, parent, mark);
+CREATE INDEX tombstones_of_parent ON tombstones (bucket, parent);
 
 -- The place of sealed sorted runs of huge directories.
 CREATE TABLE runs (
@@ -70,20 +74,23 @@ CREATE TABLE runs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE versions (
-  id BLOB PRIMARY KEY, bucket BLOB NOT NULL, entry BLOB NOT NULL, kind INTEGER NOT NULL, nullness INTEGER NOT NULL,
+  seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, bucket BLOB NOT NULL, entry BLOB NOT NULL, kind INTEGER NOT NULL, nullness INTEGER NOT NULL,
   created INTEGER NOT NULL, size INTEGER NOT NULL, etag BLOB NOT NULL, etag_parts INTEGER NOT NULL, state INTEGER NOT NULL, class TEXT,
   retention_rule TEXT, retention_event TEXT, retention_started INTEGER, retention_until INTEGER, hold INTEGER,
   patient BLOB, patient_next BLOB, enterer BLOB NOT NULL, parent BLOB,
   kek_version INTEGER NOT NULL, sealed_attributes BLOB NOT NULL, sealed_tags BLOB,
   attempt BLOB NOT NULL, blob BLOB, offset INTEGER, length INTEGER,
   stream_length INTEGER NOT NULL, manifest_length INTEGER NOT NULL, stored_crc INTEGER NOT NULL, parts INTEGER NOT NULL,
-  revision INTEGER NOT NULL, mac BLOB NOT NULL, seq INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX versions_of_entry ON versions (entry, seq);
+  revision INTEGER NOT NULL, mac BLOB NOT NULL
+) STRICT;
+-- Each index ends in `seq` by itself.
+CREATE INDEX versions_of_entry ON versions (entry);
+CREATE INDEX versions_null ON versions (entry) WHERE nullness = 1;
 CREATE INDEX versions_of_patient ON versions (patient) WHERE patient IS NOT NULL;
 CREATE INDEX versions_of_blob ON versions (blob) WHERE blob IS NOT NULL;
 
-CREATE TABLE deks (version BLOB PRIMARY KEY, kek_version INTEGER NOT NULL, wrapped BLOB NOT NULL) STRICT, WITHOUT ROWID;
+-- `seq` is that of the version: rewrapping goes through the file from one end to the other.
+CREATE TABLE deks (seq INTEGER PRIMARY KEY, version BLOB NOT NULL, kek_version INTEGER NOT NULL, wrapped BLOB NOT NULL) STRICT;
 CREATE INDEX deks_of_kek ON deks (kek_version);
 
 CREATE TABLE parts (
@@ -96,11 +103,11 @@ CREATE INDEX parts_by_offset ON parts (version, offset);
 CREATE INDEX parts_of_blob ON parts (blob);
 
 CREATE TABLE uploads (
-  id BLOB PRIMARY KEY, bucket BLOB NOT NULL, tenant BLOB NOT NULL, key BLOB NOT NULL, key_next BLOB, version BLOB NOT NULL,
+  id BLOB NOT NULL UNIQUE, bucket BLOB NOT NULL, tenant BLOB NOT NULL, key BLOB NOT NULL, key_next BLOB, version BLOB NOT NULL,
   initiator BLOB NOT NULL, created INTEGER NOT NULL, touched INTEGER NOT NULL, state INTEGER NOT NULL,
   checksum_algorithm TEXT, checksum_composite INTEGER, kek_version INTEGER NOT NULL, sealed_attributes BLOB NOT NULL, sealed_tags BLOB,
   dek_kek_version INTEGER NOT NULL, wrapped_dek BLOB NOT NULL, revision INTEGER NOT NULL, mac BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX uploads_of_bucket ON uploads (bucket, created);
 CREATE INDEX uploads_by_touch ON uploads (touched);
 CREATE INDEX uploads_of_kek ON uploads (dek_kek_version);
@@ -114,13 +121,14 @@ CREATE TABLE upload_parts (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX upload_parts_of_blob ON upload_parts (blob);
 
+-- Rows only ever go from the old end, so a row number is never given twice.
 CREATE TABLE journal (
-  row INTEGER PRIMARY KEY AUTOINCREMENT, tenant BLOB NOT NULL, event BLOB NOT NULL, leaf_hash BLOB NOT NULL,
+  row INTEGER PRIMARY KEY, tenant BLOB NOT NULL, event BLOB NOT NULL, leaf_hash BLOB NOT NULL,
   event_key BLOB NOT NULL, sealed BLOB NOT NULL, at INTEGER NOT NULL, position INTEGER,
   UNIQUE (tenant, event)
 ) STRICT;
 CREATE UNIQUE INDEX journal_positions ON journal (tenant, position) WHERE position IS NOT NULL;
-CREATE INDEX journal_of_tenant ON journal (tenant, row);
+CREATE INDEX journal_of_tenant ON journal (tenant);
 
 CREATE TABLE event_keys (
   tenant BLOB NOT NULL, id BLOB NOT NULL, node BLOB NOT NULL, created INTEGER NOT NULL, kek_version INTEGER NOT NULL, wrapped BLOB NOT NULL,

@@ -1,6 +1,6 @@
-use super::directories::purge_tombstones;
 use super::writer::{Step, Writer};
-use crate::domain::Clock;
+use super::{journal, listing};
+use crate::domain::{Clock, limits};
 use crate::engine::EngineError;
 use rusqlite::Connection;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -12,13 +12,13 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_millis(500);
 /// A log longer than this many pages is cut, which waits for readers.
 const PAGES_MAX: i64 = 65_536;
-/// Caches of opened listings are refreshed more often than this.
-const TOMBSTONES_LIVE: Duration = Duration::from_secs(24 * 3_600);
-/// Turns between two looks for old tombstones: an hour.
-const TOMBSTONE_TURNS: u32 = 7_200;
-const TOMBSTONES_AT_ONCE: usize = 10_000;
+/// Turns between two looks for what may be forgotten: an hour.
+const FORGET_TURNS: u32 = 7_200;
+/// Rows that one transaction forgets: some milliseconds of the writer.
+const FORGOTTEN_AT_ONCE: usize = 1_000;
 
-/// Folds the write-ahead log into the database from a thread of its own, so that no commit waits for it.
+/// Folds the write-ahead log into the database from a thread of its own, so that no commit waits for it, and has
+/// forgotten what need not be kept.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     stop: Option<Sender<()>>,
@@ -26,18 +26,17 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(connection: Connection, writer: Arc<Writer>, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
+    pub(super) fn start(connection: Connection, writer: &Arc<Writer>, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
         let (stop, stopped) = channel();
         // Weak, or the writer would wait for this thread and this thread hold the writer.
-        let writer = Arc::downgrade(&writer);
+        let writer = Arc::downgrade(writer);
         let work = move || {
             let mut turn = 0u32;
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 fold(&connection);
-                turn = turn.wrapping_add(1);
-                if turn % TOMBSTONE_TURNS == 1 {
-                    forget(&writer, clock.as_ref());
-                }
+                // A turn that did not forget all that it could is followed by another at once.
+                let is_done = turn != 0 || forget(&writer, &clock);
+                turn = if is_done { (turn + 1) % FORGET_TURNS } else { 0 };
             }
             fold(&connection);
         };
@@ -58,6 +57,26 @@ impl Drop for Checkpointer {
     }
 }
 
+/// Forgets some of what need not be kept. True once there is no more of it.
+pub(super) fn forget_some(connection: &Connection, clock: &dyn Clock) -> Result<Step<bool>, EngineError> {
+    let before = clock.now().minus(limits::TOMBSTONES_LIFE);
+    let tombstones = listing::forget_tombstones(connection, before, FORGOTTEN_AT_ONCE)?;
+    let counts = journal::forget_provider_log(connection, limits::PROVIDER_LOG_ROWS_MAX, FORGOTTEN_AT_ONCE)?;
+    Ok(Step::Keep(tombstones < FORGOTTEN_AT_ONCE && counts < FORGOTTEN_AT_ONCE))
+}
+
+fn forget(writer: &Weak<Writer>, clock: &Arc<dyn Clock>) -> bool {
+    let Some(writer) = writer.upgrade() else { return true };
+    let clock = Arc::clone(clock);
+    match writer.run_and_wait(move |db| forget_some(db, clock.as_ref())) {
+        Ok(is_done) => is_done,
+        Err(error) => {
+            tracing::warn!(%error, "housekeeping of the index was put off");
+            true
+        }
+    }
+}
+
 fn fold(connection: &Connection) {
     let pages = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(1));
     let folded = match pages {
@@ -67,10 +86,4 @@ fn fold(connection: &Connection) {
     if let Err(error) = folded {
         tracing::warn!(%error, "the index's log could not be folded in");
     }
-}
-
-fn forget(writer: &Weak<Writer>, clock: &dyn Clock) {
-    let Some(writer) = writer.upgrade() else { return };
-    let before = clock.now().minus(TOMBSTONES_LIVE);
-    writer.post(move |db| purge_tombstones(db, before, TOMBSTONES_AT_ONCE).map(Step::Keep));
 }

@@ -1,14 +1,27 @@
-//! Keys' entries and directories, their change marks and counters.
+//! Keys' entries and directories, their change marks and counters. What changed since a mark is `listing`'s.
 
 use super::cells::{Cells, whole};
-use super::{all, failure, one, rows_changed};
+use super::{failure, one, rows_changed};
 use crate::domain::{BucketId, ETag, EntryId, UtcTime, VersionId};
-use crate::engine::{CurrentRow, DirectoryChanges, DirectoryRow, EngineError, EntryChange, EntryRow, Token, VersionKind};
+use crate::engine::{CurrentRow, DirectoryRow, EngineError, EntryChange, EntryRow, Token, VersionKind};
 use rusqlite::{Connection, params};
 
-pub(super) const ENTRY: &str = "id, bucket, key, directory, kek_version, sealed_name, current_version, current_kind, current_size,
-    current_etag, current_parts, current_modified, revision, mac, mark";
-const DIRECTORY: &str = "id, bucket, directory, parent, kek_version, sealed_name, live, total, mark";
+/// The columns of an entry `e`, in the order that [`entry_of`] takes them.
+macro_rules! entry_columns {
+    () => {
+        "e.id, e.bucket, e.key, e.directory, e.kek_version, e.sealed_name, e.current_version, e.current_kind, e.current_size, \
+         e.current_etag, e.current_parts, e.current_modified, e.revision, e.mac, e.mark"
+    };
+}
+pub(super) use entry_columns;
+
+/// The columns of a directory `d`, in the order that [`directory_of`] takes them.
+macro_rules! directory_columns {
+    () => {
+        "d.id, d.bucket, d.directory, d.parent, d.kek_version, d.sealed_name, d.live, d.total, d.mark"
+    };
+}
+pub(super) use directory_columns;
 
 /// The next change mark. Only the writer asks, so marks follow commit order.
 pub(super) fn next_mark(connection: &Connection) -> Result<i64, EngineError> {
@@ -20,7 +33,9 @@ pub(super) fn next_mark(connection: &Connection) -> Result<i64, EngineError> {
 pub(super) fn change(connection: &Connection, change: &EntryChange, above: &[DirectoryRow], now: UtcTime) -> Result<bool, EngineError> {
     match change {
         EntryChange::Insert(row) => {
-            let sql = format!("INSERT OR IGNORE INTO entries ({ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            let sql = "INSERT OR IGNORE INTO entries (id, bucket, key, directory, kek_version, sealed_name, current_version, current_kind,
+                         current_size, current_etag, current_parts, current_modified, revision, mac, mark)
+                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
             let mark = next_mark(connection)?;
             let values = params![
                 row.id.as_bytes(),
@@ -39,7 +54,7 @@ pub(super) fn change(connection: &Connection, change: &EntryChange, above: &[Dir
                 row.mac.0,
                 mark
             ];
-            if rows_changed(connection, &sql, values)? == 0 {
+            if rows_changed(connection, sql, values)? == 0 {
                 return Ok(false);
             }
             make(connection, above)?;
@@ -50,7 +65,7 @@ pub(super) fn change(connection: &Connection, change: &EntryChange, above: &[Dir
         EntryChange::Update { expected, row } => {
             let Some((before, directory)) = as_expected(connection, row.bucket, row.id, *expected)? else { return Ok(false) };
             let sql = "UPDATE entries SET kek_version = ?, sealed_name = ?, current_version = ?, current_kind = ?, current_size = ?,
-                       current_etag = ?, current_parts = ?, current_modified = ?, revision = ?, mac = ?, mark = ? WHERE bucket = ? AND key = ?";
+                       current_etag = ?, current_parts = ?, current_modified = ?, revision = ?, mac = ?, mark = ? WHERE id = ? AND key = ?";
             let values = params![
                 row.kek_version,
                 row.sealed_name,
@@ -63,7 +78,7 @@ pub(super) fn change(connection: &Connection, change: &EntryChange, above: &[Dir
                 whole(row.revision),
                 row.mac.0,
                 next_mark(connection)?,
-                row.bucket.as_bytes(),
+                row.id.as_bytes(),
                 row.key.0
             ];
             let changed = rows_changed(connection, sql, values)?;
@@ -94,7 +109,8 @@ fn as_expected(connection: &Connection, bucket: BucketId, id: EntryId, expected:
 /// Makes the directories that are not there yet, from the root's child down; each counts in its parent.
 fn make(connection: &Connection, directories: &[DirectoryRow]) -> Result<(), EngineError> {
     for row in directories {
-        let sql = format!("INSERT OR IGNORE INTO directories ({DIRECTORY}) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)");
+        let sql = "INSERT OR IGNORE INTO directories (id, bucket, directory, parent, kek_version, sealed_name, live, total, mark)
+                   VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)";
         let values = params![
             row.id.as_bytes(),
             row.bucket.as_bytes(),
@@ -104,7 +120,7 @@ fn make(connection: &Connection, directories: &[DirectoryRow]) -> Result<(), Eng
             row.sealed_name,
             next_mark(connection)?
         ];
-        if rows_changed(connection, &sql, values)? == 1 {
+        if rows_changed(connection, sql, values)? == 1 {
             let sql = "UPDATE directories SET total = total + 1 WHERE bucket = ? AND directory = ?";
             rows_changed(connection, sql, params![row.bucket.as_bytes(), row.parent.0])?;
         }
@@ -150,63 +166,6 @@ fn bury(connection: &Connection, bucket: BucketId, parent: Token, id: EntryId, n
     rows_changed(connection, sql, values).map(|_rows| ())
 }
 
-/// Forgets tombstones older than `before`. Caches filled before then could miss them, so they become void.
-pub(super) fn purge_tombstones(connection: &Connection, before: UtcTime, limit: usize) -> Result<(), EngineError> {
-    let sql = "DELETE FROM tombstones WHERE mark IN (SELECT mark FROM tombstones WHERE at < ? LIMIT ?)";
-    if rows_changed(connection, sql, params![before.micros(), whole(limit as u64)])? > 0 {
-        rows_changed(connection, "UPDATE counters SET value = value + 1 WHERE name = 'epoch'", [])?;
-    }
-    Ok(())
-}
-
-/// One page of what changed in a directory after `mark`: entries, directories and tombstones by mark, merged.
-pub(super) fn changes(
-    connection: &Connection,
-    bucket: BucketId,
-    directory: Token,
-    mark: u64,
-    limit: usize,
-) -> Result<DirectoryChanges, EngineError> {
-    let snapshot = connection.unchecked_transaction().map_err(failure)?;
-    let counter = |name| {
-        let sql = "SELECT value FROM counters WHERE name = ?";
-        one(&snapshot, sql, [name], |row| Cells::new(row, "counters").number::<u64>())?.ok_or(EngineError::Corrupt { table: "counters" })
-    };
-    let (epoch, newest) = (counter("epoch")?, counter("mark")?);
-    let values = || params_of(bucket, directory, mark, limit);
-    let sql = format!("SELECT {ENTRY} FROM entries WHERE bucket = ? AND directory = ? AND mark > ? ORDER BY mark LIMIT ?");
-    let mut entries = all(&snapshot, &sql, values(), |row| entry_of(&mut Cells::new(row, "entries")))?;
-    let sql = format!("SELECT {DIRECTORY} FROM directories WHERE bucket = ? AND parent = ? AND mark > ? ORDER BY mark LIMIT ?");
-    let mut directories = all(&snapshot, &sql, values(), |row| directory_of(&mut Cells::new(row, "directories")))?;
-    // A cache that holds nothing has nothing to forget.
-    let sql = "SELECT mark, id FROM tombstones WHERE bucket = ? AND parent = ? AND mark > ? ORDER BY mark LIMIT ?";
-    let mut gone: Vec<(u64, EntryId)> = if mark == 0 {
-        Vec::new()
-    } else {
-        all(&snapshot, sql, values(), |row| {
-            let mut cells = Cells::new(row, "tombstones");
-            Ok((cells.number()?, cells.id(EntryId::from_bytes)?))
-        })?
-    };
-    let full = [entries.len(), directories.len(), gone.len()].into_iter().any(|rows| rows >= limit);
-    // Where one list is cut, all are cut at the mark up to which every list is whole.
-    let ends = [
-        (entries.len() >= limit).then(|| entries.last().map(|row| row.mark)).flatten(),
-        (directories.len() >= limit).then(|| directories.last().map(|row| row.mark)).flatten(),
-        (gone.len() >= limit).then(|| gone.last().map(|(mark, _)| *mark)).flatten(),
-    ];
-    let horizon = ends.into_iter().flatten().min().unwrap_or(newest);
-    entries.retain(|row| row.mark <= horizon);
-    directories.retain(|row| row.mark <= horizon);
-    gone.retain(|(mark, _)| *mark <= horizon);
-    let gone = gone.into_iter().map(|(_, id)| id).collect();
-    Ok(DirectoryChanges { entries, directories, gone, mark: horizon, more: full, epoch })
-}
-
-fn params_of(bucket: BucketId, directory: Token, mark: u64, limit: usize) -> ([u8; 16], [u8; 32], i64, i64) {
-    (*bucket.as_bytes(), directory.0, whole(mark), whole(limit as u64))
-}
-
 pub(super) fn entry_of(cells: &mut Cells<'_>) -> Result<EntryRow, EngineError> {
     Ok(EntryRow {
         id: cells.id(EntryId::from_bytes)?,
@@ -228,7 +187,7 @@ pub(super) fn entry_of(cells: &mut Cells<'_>) -> Result<EntryRow, EngineError> {
     })
 }
 
-fn directory_of(cells: &mut Cells<'_>) -> Result<DirectoryRow, EngineError> {
+pub(super) fn directory_of(cells: &mut Cells<'_>) -> Result<DirectoryRow, EngineError> {
     Ok(DirectoryRow {
         id: cells.id(EntryId::from_bytes)?,
         bucket: cells.id(BucketId::from_bytes)?,

@@ -82,6 +82,19 @@ pub(super) fn add_provider_log(connection: &Connection, rows: &[ProviderLogRow])
     Ok(())
 }
 
+/// Forgets the oldest counts beyond `rows_max`, at most `limit`. Returns how many. Whoever proves no tenant can make
+/// as many rows as there are networks and minutes.
+pub(super) fn forget_provider_log(connection: &Connection, rows_max: u64, limit: usize) -> Result<usize, EngineError> {
+    let counted = one(connection, "SELECT count(*) FROM provider_log", [], |row| Cells::new(row, "provider_log").number::<u64>())?;
+    let over = counted.unwrap_or(0).saturating_sub(rows_max).min(limit as u64);
+    if over == 0 {
+        return Ok(0);
+    }
+    let sql = "DELETE FROM provider_log WHERE (minute, reason, network) IN
+                 (SELECT minute, reason, network FROM provider_log ORDER BY minute, reason, network LIMIT ?)";
+    rows_changed(connection, sql, [whole(over)])
+}
+
 pub(super) fn provider_log(connection: &Connection, limit: usize) -> Result<Vec<ProviderLogRow>, EngineError> {
     let sql = "SELECT minute, reason, network, count FROM provider_log ORDER BY minute DESC, reason, network LIMIT ?";
     all(connection, sql, [whole(limit as u64)], |row| {

@@ -158,7 +158,7 @@ pub(super) fn credential(connection: &Connection, access_key: &str) -> Result<Op
         "SELECT k.access_key, k.tenant, k.principal, k.standing, k.kek_version, k.wrapped_secret, k.created, k.expires, k.revision, k.mac,
                  p.id, p.tenant, p.name, p.kind, p.standing, p.kek_version, p.sealed_profile, p.created, p.revision, p.mac,
                  t.id, t.name, t.facility, t.standing, t.created
-               FROM access_keys k JOIN principals p ON p.id = k.principal JOIN tenants t ON t.id = p.tenant WHERE k.access_key = ?";
+               FROM access_keys k JOIN principals p ON p.id = k.principal AND p.tenant = k.tenant JOIN tenants t ON t.id = p.tenant WHERE k.access_key = ?";
     one(connection, sql, [access_key], |row| {
         let mut cells = Cells::new(row, "access_keys");
         let key = access_key_of(&mut cells)?;

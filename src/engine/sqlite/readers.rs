@@ -1,4 +1,4 @@
-use super::schema;
+use super::schema::{self, Purpose};
 use crate::engine::EngineError;
 use rusqlite::Connection;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn open(path: &Path, count: usize) -> Result<Self, EngineError> {
-        let connections: Result<Vec<_>, _> = (0..count.max(1)).map(|_| schema::connect(path).map(Mutex::new)).collect();
+        let connections: Result<Vec<_>, _> = (0..count.max(1)).map(|_| schema::connect(path, Purpose::Read).map(Mutex::new)).collect();
         Ok(Self { connections: connections?.into(), next: Arc::default() })
     }
 

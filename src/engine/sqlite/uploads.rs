@@ -20,7 +20,7 @@ pub(super) fn create(connection: &Connection, row: &UploadRow, uploads_max: usiz
     if !buckets::is_there(connection, row.bucket)? || open.is_none_or(|open| open >= uploads_max as u64) {
         return Ok(Step::Undo(Changed::Conflict));
     }
-    let sql = format!("INSERT INTO uploads ({UPLOAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let sql = format!("INSERT OR IGNORE INTO uploads ({UPLOAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     let values = params![
         row.id.as_bytes(),
         row.bucket.as_bytes(),
@@ -120,9 +120,14 @@ pub(super) fn abort(
 }
 
 /// Ends an upload whose version is in the transaction under way. False if it has another revision.
-pub(super) fn complete(connection: &Connection, id: UploadId, revision: u64, now: UtcTime) -> Result<bool, EngineError> {
-    let sql = "DELETE FROM uploads WHERE id = ? AND revision = ?";
-    if rows_changed(connection, sql, params![id.as_bytes(), whole(revision)])? == 0 {
+pub(super) fn complete(
+    connection: &Connection,
+    (bucket, id): (BucketId, UploadId),
+    revision: u64,
+    now: UtcTime,
+) -> Result<bool, EngineError> {
+    let sql = "DELETE FROM uploads WHERE id = ? AND bucket = ? AND revision = ?";
+    if rows_changed(connection, sql, params![id.as_bytes(), bucket.as_bytes(), whole(revision)])? == 0 {
         return Ok(false);
     }
     // The version's own part rows are there already, so only blobs that it does not use become condemned.
@@ -131,8 +136,7 @@ pub(super) fn complete(connection: &Connection, id: UploadId, revision: u64, now
 }
 
 fn drop_parts(connection: &Connection, id: UploadId, now: UtcTime) -> Result<(), EngineError> {
-    let blobs = all(connection, "SELECT blob FROM upload_parts WHERE upload = ?", [id.as_bytes()], blob_of)?;
-    rows_changed(connection, "DELETE FROM upload_parts WHERE upload = ?", [id.as_bytes()])?;
+    let blobs = all(connection, "DELETE FROM upload_parts WHERE upload = ? RETURNING blob", [id.as_bytes()], blob_of)?;
     for blob in blobs {
         condemned::condemn(connection, &blob, now)?;
     }

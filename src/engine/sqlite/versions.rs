@@ -1,5 +1,5 @@
 use super::cells::{Cells, whole};
-use super::directories::{self, entry_of};
+use super::directories::{self, entry_columns, entry_of};
 use super::journal::write_events;
 use super::people::concluded;
 use super::writer::Step;
@@ -13,25 +13,40 @@ use crate::engine::{
 };
 use rusqlite::{Connection, params};
 
-const VERSION: &str = "v.id, v.bucket, v.entry, v.kind, v.nullness, v.created, v.size, v.etag, v.etag_parts, v.state, v.class,
-    v.retention_rule, v.retention_event, v.retention_started, v.retention_until, v.hold, v.patient, v.enterer, v.parent, v.kek_version,
-    v.sealed_attributes, v.sealed_tags, v.attempt, v.blob, v.offset, v.length, v.stream_length, v.manifest_length, v.stored_crc, v.parts,
-    v.revision, v.mac, v.seq";
-const PART: &str = "version, number, attempt, blob, blob_offset, blob_length, offset, length, stream_length, stored_crc, sealed_checksums,
-    kek_version, mac";
+/// The columns of a version `v`, in the order that [`version_of`] takes them.
+macro_rules! version_columns {
+    () => {
+        "v.id, v.bucket, v.entry, v.kind, v.nullness, v.created, v.size, v.etag, v.etag_parts, v.state, v.class, \
+         v.retention_rule, v.retention_event, v.retention_started, v.retention_until, v.hold, v.patient, v.enterer, v.parent, \
+         v.kek_version, v.sealed_attributes, v.sealed_tags, v.attempt, v.blob, v.offset, v.length, v.stream_length, \
+         v.manifest_length, v.stored_crc, v.parts, v.revision, v.mac, v.seq"
+    };
+}
+
+/// The query of an entry by bucket and token, with the version that the join picks.
+macro_rules! find_by {
+    ($join:literal) => {
+        concat!(
+            "SELECT ",
+            entry_columns!(),
+            ", ",
+            version_columns!(),
+            ", d.version, d.kek_version, d.wrapped FROM entries e LEFT JOIN versions v ON ",
+            $join,
+            " LEFT JOIN deks d ON d.seq = v.seq WHERE e.bucket = ?1 AND e.key = ?2"
+        )
+    };
+}
+
+macro_rules! part_columns {
+    () => {
+        "version, number, attempt, blob, blob_offset, blob_length, offset, length, stream_length, stored_crc, sealed_checksums, \
+         kek_version, mac"
+    };
+}
 
 /// A key's entry and the version asked for, in one statement and so at one moment.
 pub(super) fn find(connection: &Connection, bucket: BucketId, key: Token, which: Which) -> Result<Option<FoundEntry>, EngineError> {
-    let entry = directories::ENTRY.split(',').map(|column| format!("e.{}", column.trim())).collect::<Vec<_>>().join(", ");
-    let (on, id) = match which {
-        Which::Current => ("v.id = e.current_version", None),
-        Which::Id(id) => ("v.entry = e.id AND v.id = ?3", Some(*id.as_bytes())),
-        Which::Null => ("v.entry = e.id AND v.nullness = 1", None),
-    };
-    let sql = format!(
-        "SELECT {entry}, {VERSION}, d.version, d.kek_version, d.wrapped FROM entries e
-         LEFT JOIN versions v ON {on} LEFT JOIN deks d ON d.version = v.id WHERE e.bucket = ?1 AND e.key = ?2"
-    );
     let read = |row: &rusqlite::Row<'_>| {
         let mut cells = Cells::new(row, "entries");
         let entry = entry_of(&mut cells)?;
@@ -39,31 +54,50 @@ pub(super) fn find(connection: &Connection, bucket: BucketId, key: Token, which:
         let version = if cells.is_null() { None } else { Some(found_of(&mut cells)?) };
         Ok(FoundEntry { entry, version })
     };
-    match id {
-        Some(id) => one(connection, &sql, params![bucket.as_bytes(), key.0, id], read),
-        None => one(connection, &sql, params![bucket.as_bytes(), key.0], read),
+    match which {
+        Which::Current => {
+            let sql = find_by!("v.id = e.current_version AND v.entry = e.id");
+            one(connection, sql, params![bucket.as_bytes(), key.0], read)
+        }
+        Which::Id(id) => {
+            let sql = find_by!("v.id = ?3 AND v.entry = e.id");
+            one(connection, sql, params![bucket.as_bytes(), key.0, id.as_bytes()], read)
+        }
+        Which::Null => {
+            let sql = find_by!("v.entry = e.id AND v.nullness = 1");
+            one(connection, sql, params![bucket.as_bytes(), key.0], read)
+        }
     }
 }
 
 pub(super) fn of_entry(connection: &Connection, entry: EntryId, before: Option<u64>, limit: usize) -> Result<Vec<VersionRow>, EngineError> {
-    let sql = format!("SELECT {VERSION} FROM versions v WHERE v.entry = ? AND v.seq < ? ORDER BY v.seq DESC LIMIT ?");
+    let sql = concat!("SELECT ", version_columns!(), " FROM versions v WHERE v.entry = ? AND v.seq < ? ORDER BY v.seq DESC LIMIT ?");
     let values = params![entry.as_bytes(), before.map_or(i64::MAX, whole), whole(limit as u64)];
-    all(connection, &sql, values, |row| version_of(&mut Cells::new(row, "versions")))
+    all(connection, sql, values, |row| version_of(&mut Cells::new(row, "versions")))
 }
 
 pub(super) fn parts(connection: &Connection, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError> {
-    let sql = format!("SELECT {PART} FROM parts WHERE version = ? AND offset < ? AND offset + length > ? ORDER BY number");
-    all(connection, &sql, params![version.as_bytes(), whole(range.end), whole(range.start)], part_of)
+    if range.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Parts lie one after another, so the search begins at the last one that starts no later than the range.
+    let sql = concat!(
+        "SELECT ",
+        part_columns!(),
+        " FROM parts WHERE version = ?1 AND offset < ?3 AND offset + length > ?2
+            AND offset >= (SELECT max(offset) FROM parts WHERE version = ?1 AND offset <= ?2) ORDER BY number"
+    );
+    all(connection, sql, params![version.as_bytes(), whole(range.start), whole(range.end)], part_of)
 }
 
 pub(super) fn part(connection: &Connection, version: VersionId, number: u32) -> Result<Option<PartRow>, EngineError> {
-    let sql = format!("SELECT {PART} FROM parts WHERE version = ? AND number = ?");
-    one(connection, &sql, params![version.as_bytes(), number], part_of)
+    let sql = concat!("SELECT ", part_columns!(), " FROM parts WHERE version = ? AND number = ?");
+    one(connection, sql, params![version.as_bytes(), number], part_of)
 }
 
 pub(super) fn parts_after(connection: &Connection, version: VersionId, after: u32, limit: usize) -> Result<Vec<PartRow>, EngineError> {
-    let sql = format!("SELECT {PART} FROM parts WHERE version = ? AND number > ? ORDER BY number LIMIT ?");
-    all(connection, &sql, params![version.as_bytes(), after, whole(limit as u64)], part_of)
+    let sql = concat!("SELECT ", part_columns!(), " FROM parts WHERE version = ? AND number > ? ORDER BY number LIMIT ?");
+    all(connection, sql, params![version.as_bytes(), after, whole(limit as u64)], part_of)
 }
 
 /// One transaction on the versions of one key, as [`VersionChange`] says.
@@ -94,7 +128,7 @@ pub(super) fn commit(connection: &Connection, change: &VersionChange, now: UtcTi
         return Ok(Step::Undo(Committed::EntryChanged));
     }
     if let Some((upload, revision)) = change.upload
-        && !uploads::complete(connection, upload, revision, now)?
+        && !uploads::complete(connection, (change.bucket, upload), revision, now)?
     {
         return Ok(Step::Undo(Committed::UploadChanged));
     }
@@ -135,8 +169,10 @@ pub(super) fn count(connection: &Connection) -> Result<u64, EngineError> {
 /// Adds the rows of a new version; its `seq` is the order among all.
 fn insert(connection: &Connection, row: &VersionRow, dek: Option<&DekRow>, parts: &[PartRow]) -> Result<u64, EngineError> {
     let seq = directories::next_mark(connection)?;
-    let columns = VERSION.replace("v.", "");
-    let places = vec!["?"; columns.split(',').count()].join(", ");
+    let sql = "INSERT INTO versions (id, bucket, entry, kind, nullness, created, size, etag, etag_parts, state, class, retention_rule,
+                 retention_event, retention_started, retention_until, hold, patient, enterer, parent, kek_version, sealed_attributes,
+                 sealed_tags, attempt, blob, offset, length, stream_length, manifest_length, stored_crc, parts, revision, mac, seq)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let retention = row.retention.as_ref();
     let values = params![
         row.id.as_bytes(),
@@ -173,13 +209,18 @@ fn insert(connection: &Connection, row: &VersionRow, dek: Option<&DekRow>, parts
         row.mac.0,
         seq
     ];
-    rows_changed(connection, &format!("INSERT INTO versions ({columns}) VALUES ({places})"), values)?;
+    rows_changed(connection, sql, values)?;
     if let Some(dek) = dek {
-        let sql = "INSERT INTO deks (version, kek_version, wrapped) VALUES (?, ?, ?)";
-        rows_changed(connection, sql, params![dek.version.as_bytes(), dek.kek_version, dek.wrapped])?;
+        let sql = "INSERT INTO deks (seq, version, kek_version, wrapped) VALUES (?, ?, ?, ?)";
+        rows_changed(connection, sql, params![seq, dek.version.as_bytes(), dek.kek_version, dek.wrapped])?;
     }
+    insert_parts(connection, parts)?;
+    u64::try_from(seq).map_err(|_| EngineError::Corrupt { table: "counters" })
+}
+
+fn insert_parts(connection: &Connection, parts: &[PartRow]) -> Result<(), EngineError> {
     for part in parts {
-        let sql = format!("INSERT INTO parts ({PART}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        let sql = concat!("INSERT INTO parts (", part_columns!(), ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         let values = params![
             part.version.as_bytes(),
             part.number,
@@ -195,24 +236,25 @@ fn insert(connection: &Connection, row: &VersionRow, dek: Option<&DekRow>, parts
             part.kek_version,
             part.mac.0
         ];
-        rows_changed(connection, &sql, values)?;
+        rows_changed(connection, sql, values)?;
     }
-    u64::try_from(seq).map_err(|_| EngineError::Corrupt { table: "counters" })
+    Ok(())
 }
 
 /// Removes a version of this entry and revision with its key and parts. False if it is another.
 fn remove(connection: &Connection, entry: EntryId, version: VersionId, revision: u64, now: UtcTime) -> Result<bool, EngineError> {
-    let blob_of = |row: &rusqlite::Row<'_>| row.get::<_, Option<Vec<u8>>>(0).map_err(failure);
-    let sql = "SELECT blob FROM parts WHERE version = ?";
-    let mut blobs = all(connection, sql, [version.as_bytes()], blob_of)?;
-    let sql = "DELETE FROM versions WHERE id = ? AND entry = ? AND revision = ? RETURNING blob";
-    let Some(blob) = one(connection, sql, params![version.as_bytes(), entry.as_bytes(), whole(revision)], blob_of)? else {
-        return Ok(false);
-    };
-    blobs.push(blob);
-    rows_changed(connection, "DELETE FROM deks WHERE version = ?", [version.as_bytes()])?;
-    rows_changed(connection, "DELETE FROM parts WHERE version = ?", [version.as_bytes()])?;
-    for blob in blobs.into_iter().flatten() {
+    let sql = "DELETE FROM versions WHERE id = ? AND entry = ? AND revision = ? RETURNING seq, blob";
+    let values = params![version.as_bytes(), entry.as_bytes(), whole(revision)];
+    let own = one(connection, sql, values, |row| {
+        let mut cells = Cells::new(row, "versions");
+        Ok((cells.take::<i64>()?, cells.take::<Option<Vec<u8>>>()?))
+    })?;
+    let Some((seq, own)) = own else { return Ok(false) };
+    rows_changed(connection, "DELETE FROM deks WHERE seq = ?", [seq])?;
+    let sql = "DELETE FROM parts WHERE version = ? RETURNING blob";
+    let mut blobs = all(connection, sql, [version.as_bytes()], |row| Cells::new(row, "parts").take::<Vec<u8>>())?;
+    blobs.extend(own);
+    for blob in blobs {
         condemned::condemn(connection, &blob, now)?;
     }
     Ok(true)

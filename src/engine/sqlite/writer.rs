@@ -17,20 +17,55 @@ pub(super) enum Step<T> {
 /// Why a group of transactions is not committed. Told to each of them.
 #[derive(Clone, Copy)]
 enum GroupFailed {
+    /// Nothing of it is in the file, for want of space.
     Full,
+    /// Nothing of it is in the file.
     Unavailable,
     /// The commit itself failed: it may have reached the disk.
     Unclear,
 }
 
-type Answer = Box<dyn FnOnce(Result<(), GroupFailed>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+/// One transaction that waits, runs, and is answered once its group has been committed.
+trait Job: Send {
+    /// Runs it within the transaction under way. May be called again when nothing is left of the first run.
+    fn run(&mut self, connection: &Connection);
+    /// What the whole group has failed with, should this job have taken it down.
+    fn took_down(&self) -> GroupFailed;
+    /// Tells who waits.
+    fn answer(self: Box<Self>, committed: Result<(), GroupFailed>);
+}
+
+struct Transaction<T, F> {
+    run: F,
+    result: Result<T, EngineError>,
+    answer: oneshot::Sender<Result<T, EngineError>>,
+}
+
+impl<T: Send, F: Fn(&Connection) -> Result<Step<T>, EngineError> + Send> Job for Transaction<T, F> {
+    fn run(&mut self, connection: &Connection) {
+        self.result = in_savepoint(connection, &self.run);
+    }
+
+    fn took_down(&self) -> GroupFailed {
+        if matches!(self.result, Err(EngineError::Full)) { GroupFailed::Full } else { GroupFailed::Unavailable }
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), GroupFailed>) {
+        let result = match committed {
+            Ok(()) => self.result,
+            Err(GroupFailed::Full) => Err(EngineError::Full),
+            Err(GroupFailed::Unavailable) => Err(EngineError::Unavailable),
+            Err(GroupFailed::Unclear) => Err(EngineError::Unclear),
+        };
+        let _nobody_waits = self.answer.send(result); // the caller was cancelled; what is committed stays
+    }
+}
 
 /// The one thread that writes. Whatever waits when it is free shares one commit (natural group commit), each
 /// transaction in a savepoint of its own, so that the failure of one is not the failure of another.
 #[derive(Debug)]
 pub(super) struct Writer {
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -47,38 +82,29 @@ impl Writer {
     /// Runs `transaction` in the next group and answers once the group is durable.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        transaction: impl FnOnce(&Connection) -> Result<Step<T>, EngineError> + Send + 'static,
+        transaction: impl Fn(&Connection) -> Result<Step<T>, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
-        let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let result = in_savepoint(connection, transaction);
-            Box::new(move |committed| {
-                let result = match committed {
-                    Ok(()) => result,
-                    Err(GroupFailed::Full) => Err(EngineError::Full),
-                    Err(GroupFailed::Unavailable) => Err(EngineError::Unavailable),
-                    Err(GroupFailed::Unclear) => Err(EngineError::Unclear),
-                };
-                let _nobody_waits = answer.send(result); // the caller was cancelled; what is committed stays
-            })
-        });
-        match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
-            Some(Ok(())) => answered.await.map_err(|_| EngineError::Unclear)?,
-            Some(Err(TrySendError::Full(_))) => Err(EngineError::Busy),
-            Some(Err(TrySendError::Disconnected(_))) | None => Err(EngineError::Unavailable),
-        }
+        self.submit(transaction)?.await.map_err(|_stopped| EngineError::Unclear)?
     }
 
-    /// Runs `transaction` in some later group; nobody waits for it, and its failure is only logged.
-    pub(super) fn post(&self, transaction: impl FnOnce(&Connection) -> Result<Step<()>, EngineError> + Send + 'static) {
-        let job: Job = Box::new(move |connection| {
-            if let Err(error) = in_savepoint(connection, transaction) {
-                tracing::warn!(%error, "housekeeping of the index failed");
-            }
-            Box::new(|_committed| ())
-        });
-        if self.jobs.as_ref().is_none_or(|jobs| jobs.try_send(job).is_err()) {
-            tracing::info!("housekeeping of the index was put off");
+    /// The same, for a thread that may wait.
+    pub(super) fn run_and_wait<T: Send + 'static>(
+        &self,
+        transaction: impl Fn(&Connection) -> Result<Step<T>, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        self.submit(transaction)?.blocking_recv().map_err(|_stopped| EngineError::Unclear)?
+    }
+
+    fn submit<T: Send + 'static>(
+        &self,
+        transaction: impl Fn(&Connection) -> Result<Step<T>, EngineError> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, EngineError>>, EngineError> {
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(Transaction { run: transaction, result: Err(EngineError::Unavailable), answer });
+        match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
+            Some(Ok(())) => Ok(answered),
+            Some(Err(TrySendError::Full(_))) => Err(EngineError::Busy),
+            Some(Err(TrySendError::Disconnected(_))) | None => Err(EngineError::Unavailable),
         }
     }
 }
@@ -93,28 +119,39 @@ impl Drop for Writer {
     }
 }
 
-fn write(connection: &Connection, queue: &Receiver<Job>) {
-    let mut answers: Vec<Answer> = Vec::with_capacity(limits::WRITER_GROUP_MAX);
+fn write(connection: &Connection, queue: &Receiver<Box<dyn Job>>) {
+    let mut jobs: Vec<Box<dyn Job>> = Vec::with_capacity(limits::WRITER_GROUP_MAX);
     while let Ok(first) = queue.recv() {
-        let committed = match begin(connection) {
-            Ok(()) => {
-                answers.push(first(connection));
-                while answers.len() < limits::WRITER_GROUP_MAX {
-                    let Ok(job) = queue.try_recv() else { break };
-                    answers.push(job(connection));
+        jobs.push(first);
+        while jobs.len() < limits::WRITER_GROUP_MAX
+            && let Ok(job) = queue.try_recv()
+        {
+            jobs.push(job);
+        }
+        match together(connection, &mut jobs) {
+            // One that finds no space takes the group down: each on its own, the others may find some.
+            Err(GroupFailed::Full) if jobs.len() > 1 => {
+                for mut job in jobs.drain(..) {
+                    let committed = together(connection, std::slice::from_mut(&mut job));
+                    job.answer(committed);
                 }
-                commit(connection)
             }
-            Err(failed) => {
-                // The job runs against no transaction, only to be answered; its savepoint is undone with it.
-                answers.push(first(connection));
-                Err(failed)
-            }
-        };
-        for answer in answers.drain(..) {
-            answer(committed);
+            committed => jobs.drain(..).for_each(|job| job.answer(committed)),
         }
     }
+}
+
+/// Runs and commits the jobs as one transaction.
+fn together(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), GroupFailed> {
+    begin(connection)?;
+    for job in jobs {
+        job.run(connection);
+        if connection.is_autocommit() {
+            // SQLite gave the whole transaction up: nothing of the group is left.
+            return Err(job.took_down());
+        }
+    }
+    commit(connection)
 }
 
 fn begin(connection: &Connection) -> Result<(), GroupFailed> {
@@ -128,28 +165,25 @@ fn commit(connection: &Connection) -> Result<(), GroupFailed> {
     match statement(connection, "COMMIT") {
         Ok(()) => Ok(()),
         Err(error) => {
-            // SQLite keeps the transaction open when it could not write; then nothing of it is in the file.
             let open = !connection.is_autocommit();
             let undone = open && statement(connection, "ROLLBACK").is_ok();
             tracing::error!(%error, "the index could not commit");
             Err(match failure(error) {
+                // The frame that ends a transaction is the last one written, so it is not there.
                 EngineError::Full if undone => GroupFailed::Full,
-                _ if undone => GroupFailed::Unavailable,
+                // Written and not synced: it may be found after a crash.
                 _ => GroupFailed::Unclear,
             })
         }
     }
 }
 
-fn in_savepoint<T>(
-    connection: &Connection,
-    transaction: impl FnOnce(&Connection) -> Result<Step<T>, EngineError>,
-) -> Result<T, EngineError> {
-    if connection.is_autocommit() {
-        return Err(EngineError::Unavailable);
-    }
+fn in_savepoint<T>(connection: &Connection, transaction: &impl Fn(&Connection) -> Result<Step<T>, EngineError>) -> Result<T, EngineError> {
     statement(connection, "SAVEPOINT one").map_err(failure)?;
     let result = transaction(connection);
+    if connection.is_autocommit() {
+        return Err(result.err().unwrap_or(EngineError::Unavailable));
+    }
     if !matches!(result, Ok(Step::Keep(_))) {
         statement(connection, "ROLLBACK TO one").map_err(failure)?;
     }

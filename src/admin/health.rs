@@ -1,0 +1,65 @@
+use super::AdminServices;
+use super::problem::Problem;
+use super::route::{Answered, Asked, json};
+use super::wire::{Dependency, Readiness};
+use crate::blob::BlobError;
+use crate::domain::{BlobId, Location, Standing, TenantId};
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+use http_body_util::Full;
+use std::time::Duration;
+
+/// How long each dependency may take to answer.
+const WITHIN: Duration = Duration::from_secs(3);
+
+/// `GET /readyz`: each dependency by itself.
+pub(super) async fn ready(asked: &Asked<'_>) -> Answered {
+    let services = asked.services;
+    let (index, store, keys) = tokio::join!(index(services), store(services), keys(services));
+    let dependencies = vec![dependency("index", index), dependency("store", store), dependency("keys", keys)];
+    let ready = dependencies.iter().all(|dependency| dependency.ready);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json(status, &Readiness { ready, dependencies })
+}
+
+/// `GET /metrics`.
+pub(super) fn metrics(asked: &Asked<'_>) -> Answered {
+    let page = asked.services.meters.render().map_err(|_| Problem::bad("a meter has no text form"))?;
+    let mut answer = Response::new(Full::<Bytes>::from(page));
+    let kind = header::HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(answer)
+}
+
+fn dependency(name: &str, problem: Option<String>) -> Dependency {
+    Dependency { name: name.to_owned(), ready: problem.is_none(), problem }
+}
+
+async fn index(services: &AdminServices) -> Option<String> {
+    services.engine.probe(WITHIN).await.err().map(|error| error.to_string())
+}
+
+/// A store that can say that a blob is missing is there.
+async fn store(services: &AdminServices) -> Option<String> {
+    let nobody = TenantId::from_bytes([0; 16]);
+    let absent = Location { blob: BlobId::random(nobody, services.clock.now().day()), offset: 0, length: 1 };
+    match tokio::time::timeout(WITHIN, services.blobs.read(&absent, 0..1)).await {
+        Ok(Ok(_) | Err(BlobError::Missing { .. })) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("the store does not answer".to_owned()),
+    }
+}
+
+/// The keys of one tenant in service stand for the root that wraps them all.
+async fn keys(services: &AdminServices) -> Option<String> {
+    let tenants = match services.engine.tenants().await {
+        Ok(tenants) => tenants,
+        Err(error) => return Some(error.to_string()),
+    };
+    let one = tenants.into_iter().find(|tenant| tenant.standing == Standing::Active)?;
+    match tokio::time::timeout(WITHIN, services.leases.audit(one.id)).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("the root key does not answer".to_owned()),
+    }
+}

@@ -1,0 +1,75 @@
+use super::problem::Problem;
+use super::route::{Answered, Asked, created, shown};
+use super::tenants::find;
+use super::wire::{NewPrincipal, Principal};
+use crate::audit::Subject;
+use crate::domain::{BucketName, Standing};
+use crate::identity::{self, Person};
+
+/// `GET /v1/tenants/{tenant}/principals`
+pub(super) async fn list(asked: &Asked<'_>, tenant: &str) -> Answered {
+    let tenant = find(asked, tenant).await?;
+    let people = asked.services.people.principals(tenant.id).await?;
+    shown(&people.into_iter().map(principal).collect::<Vec<_>>())
+}
+
+/// `POST /v1/tenants/{tenant}/principals`
+pub(super) async fn create(asked: &Asked<'_>, tenant: &str) -> Answered {
+    let tenant = find(asked, tenant).await?;
+    let new: NewPrincipal = asked.document()?;
+    check(asked, &new)?;
+    let services = asked.services;
+    let subject = Subject { principal: Some(new.name.clone()), ..Subject::default() };
+    let event = asked.operator.event("create-principal", "CreatePrincipal", subject, services.clock.now());
+    let pending = services.journal.seal(tenant.id, event).await?;
+    let new = identity::NewPrincipal { name: new.name, kind: new.kind, profile: new.profile };
+    created(&principal(services.people.create_principal(tenant.id, new, pending.into_events()).await?))
+}
+
+/// `GET /v1/tenants/{tenant}/principals/{name}`
+pub(super) async fn show(asked: &Asked<'_>, tenant: &str, name: &str) -> Answered {
+    let tenant = find(asked, tenant).await?;
+    shown(&principal(asked.services.people.principal(tenant.id, name).await?))
+}
+
+/// `POST /v1/tenants/{tenant}/principals/{name}/disable`
+pub(super) async fn disable(asked: &Asked<'_>, tenant: &str, name: &str) -> Answered {
+    let tenant = find(asked, tenant).await?;
+    let services = asked.services;
+    let subject = Subject { principal: Some(name.to_owned()), ..Subject::default() };
+    let event = asked.operator.event("disable-principal", "DisablePrincipal", subject, services.clock.now());
+    let pending = services.journal.seal(tenant.id, event).await?;
+    services.people.set_standing(tenant.id, name, Standing::Disabled, pending.into_events()).await?;
+    shown(&principal(services.people.principal(tenant.id, name).await?))
+}
+
+/// Refuses job types and buckets that cannot exist: a typing mistake would otherwise grant nothing, in silence.
+fn check(asked: &Asked<'_>, new: &NewPrincipal) -> Result<(), Problem> {
+    if let Some(unknown) = new.profile.job_types.iter().find(|code| asked.services.job_types.job_type(code).is_none()) {
+        return Err(Problem::bad(format!("there is no job type `{unknown}`")));
+    }
+    for grant in &new.profile.grants {
+        if grant.bucket != "*" {
+            BucketName::parse(&grant.bucket)?;
+        }
+        if grant.rights.is_empty() {
+            return Err(Problem::bad(format!("the grant on `{}` names no right", grant.bucket)));
+        }
+    }
+    Ok(())
+}
+
+fn principal(person: Person) -> Principal {
+    Principal {
+        id: person.id.to_string(),
+        name: person.name,
+        kind: person.kind,
+        standing: person.standing,
+        created: person.created.to_string(),
+        display_name: person.profile.display_name,
+        job_types: person.profile.job_types,
+        departments: person.profile.departments,
+        default_purpose: person.profile.default_purpose,
+        grants: person.profile.grants,
+    }
+}

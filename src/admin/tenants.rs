@@ -1,0 +1,54 @@
+use super::problem::Problem;
+use super::route::{Answered, Asked, created, shown};
+use super::wire::{NewTenant, Tenant};
+use crate::audit::Subject;
+use crate::domain::{Standing, TenantId};
+use crate::engine::{Changed, TenantRow};
+
+/// `GET /v1/tenants`
+pub(super) async fn list(asked: &Asked<'_>) -> Answered {
+    let tenants = asked.services.engine.tenants().await?;
+    shown(&tenants.into_iter().map(tenant).collect::<Vec<_>>())
+}
+
+/// `POST /v1/tenants`
+pub(super) async fn create(asked: &Asked<'_>) -> Answered {
+    let new: NewTenant = asked.document()?;
+    let services = asked.services;
+    let row = services.leases.create_tenant(&new.name, new.facility.as_deref(), services.clock.now()).await?;
+    // The tenant's log begins with the tenant itself. A crash before this line leaves a tenant whose log is empty.
+    let event = asked.operator.event("create-tenant", "CreateTenant", Subject::default(), services.clock.now());
+    let _on_record = services.journal.append(services.journal.seal(row.id, event).await?).await?;
+    created(&tenant(row))
+}
+
+/// `GET /v1/tenants/{tenant}`
+pub(super) async fn show(asked: &Asked<'_>, name: &str) -> Answered {
+    shown(&tenant(find(asked, name).await?))
+}
+
+/// `POST /v1/tenants/{tenant}/disable`
+pub(super) async fn disable(asked: &Asked<'_>, name: &str) -> Answered {
+    let mut row = find(asked, name).await?;
+    let services = asked.services;
+    let event = asked.operator.event("disable-tenant", "DisableTenant", Subject::default(), services.clock.now());
+    let pending = services.journal.seal(row.id, event).await?;
+    match services.engine.set_tenant_standing(row.id, Standing::Disabled, pending.into_events()).await? {
+        Changed::Done => {
+            row.standing = Standing::Disabled;
+            shown(&tenant(row))
+        }
+        Changed::Conflict => Err(Problem::changed()),
+    }
+}
+
+/// The tenant with this name or id.
+pub(super) async fn find(asked: &Asked<'_>, name: &str) -> Result<TenantRow, Problem> {
+    let tenants = asked.services.engine.tenants().await?;
+    let id = TenantId::parse(name).ok();
+    tenants.into_iter().find(|tenant| tenant.name == name || Some(tenant.id) == id).ok_or_else(|| Problem::absent("tenant", name))
+}
+
+fn tenant(row: TenantRow) -> Tenant {
+    Tenant { id: row.id.to_string(), name: row.name, facility: row.facility, standing: row.standing, created: row.created.to_string() }
+}

@@ -1,0 +1,232 @@
+//! The documents of the admin API, as both ends write and read them.
+
+use crate::domain::{BucketMode, Grant, PrincipalKind, Profile, Purpose, RecordClass, Standing, Versioning};
+use serde::{Deserialize, Serialize};
+
+/// A tenant to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTenant {
+    /// A short name: 1 to 64 of `a-z 0-9 . _ -`.
+    pub name: String,
+    /// Its ten-digit facility code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facility: Option<String>,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its facility code.
+    pub facility: Option<String>,
+    /// Whether it is served.
+    pub standing: Standing,
+    /// When it was made, as RFC 3339 text.
+    pub created: String,
+}
+
+/// Someone to be added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPrincipal {
+    /// A short name, unique in the tenant.
+    pub name: String,
+    /// Person, app, device or operator.
+    pub kind: PrincipalKind,
+    /// What the tenant knows.
+    #[serde(default)]
+    pub profile: Profile,
+}
+
+/// Someone of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principal {
+    /// The id.
+    pub id: String,
+    /// The short name.
+    pub name: String,
+    /// Person, app, device or operator.
+    pub kind: PrincipalKind,
+    /// Whether let in.
+    pub standing: Standing,
+    /// When made, as RFC 3339 text.
+    pub created: String,
+    /// The name to show.
+    pub display_name: String,
+    /// Job types.
+    pub job_types: Vec<String>,
+    /// Departments.
+    pub departments: Vec<String>,
+    /// The purpose of requests that state none.
+    pub default_purpose: Option<Purpose>,
+    /// What is allowed.
+    pub grants: Vec<Grant>,
+}
+
+/// A credential to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCredential {
+    /// Whose, by short name.
+    pub principal: String,
+    /// When it ends, as RFC 3339 text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+/// A credential without its secret half.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// The public half.
+    pub access_key: String,
+    /// Whose, by id.
+    pub principal: String,
+    /// Whether accepted.
+    pub standing: Standing,
+    /// When made, as RFC 3339 text.
+    pub created: String,
+    /// When it ends, as RFC 3339 text.
+    pub expires: Option<String>,
+}
+
+/// A credential that was just made, with the secret half that is shown only now.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeCredential {
+    /// The credential.
+    #[serde(flatten)]
+    pub credential: Credential,
+    /// The secret half.
+    pub secret_key: String,
+}
+
+/// Shows no secret.
+impl std::fmt::Debug for MadeCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.credential.fmt(f)
+    }
+}
+
+impl Drop for MadeCredential {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secret_key);
+    }
+}
+
+/// A bucket to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewBucket {
+    /// Its name.
+    pub name: String,
+    /// Its rules: `records` or `plain`.
+    pub mode: Mode,
+    /// The class of records that state none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_class: Option<RecordClass>,
+}
+
+/// What rules a bucket follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Medical records.
+    Records,
+    /// Ordinary S3 semantics.
+    Plain,
+}
+
+impl From<Mode> for BucketMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Records => Self::Records,
+            Mode::Plain => Self::Plain,
+        }
+    }
+}
+
+impl From<BucketMode> for Mode {
+    fn from(mode: BucketMode) -> Self {
+        match mode {
+            BucketMode::Records => Self::Records,
+            BucketMode::Plain => Self::Plain,
+        }
+    }
+}
+
+/// Whether a bucket keeps replaced contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// It does not.
+    Off,
+    /// It does.
+    On,
+    /// It did, and keeps those.
+    Suspended,
+}
+
+impl From<Versioning> for Kept {
+    fn from(versioning: Versioning) -> Self {
+        match versioning {
+            Versioning::Off => Self::Off,
+            Versioning::On => Self::On,
+            Versioning::Suspended => Self::Suspended,
+        }
+    }
+}
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its rules.
+    pub mode: Mode,
+    /// Whether it keeps replaced contents.
+    pub versioning: Kept,
+    /// Whether it may be used.
+    pub standing: Standing,
+    /// The class of records that state none.
+    pub default_class: Option<RecordClass>,
+    /// When it was made, as RFC 3339 text.
+    pub created: String,
+}
+
+/// Whether the gateway can serve, with all that it relies on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Whether it can.
+    pub ready: bool,
+    /// What it relies on.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// Something that the gateway relies on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// Its name.
+    pub name: String,
+    /// Whether it does its work.
+    pub ready: bool,
+    /// What is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// A problem, as its reader needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemDocument {
+    /// The HTTP status.
+    pub status: u16,
+    /// A stable code.
+    pub code: String,
+    /// What is wrong, for people.
+    #[serde(default)]
+    pub detail: String,
+}

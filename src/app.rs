@@ -1,0 +1,151 @@
+//! Puts a gateway together in order, runs it, and takes it apart in reverse.
+
+mod chores;
+mod error;
+mod reload;
+mod services;
+
+use crate::admin::{Admin, AdminServices};
+use crate::api::Api;
+use crate::config::Settings;
+use crate::listener::{Drained, Listener, Readiness, Stop};
+use crate::report::AccessLog;
+use crate::root::harden_process;
+use crate::s3::{self, Front, Native};
+use futures::FutureExt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+pub use error::StartError;
+pub use services::Services;
+
+/// How long a readiness question waits for the index.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    services: Arc<Services>,
+    address: SocketAddr,
+    stop: Stop,
+    serving: JoinHandle<Drained>,
+    admin: JoinHandle<()>,
+    chores: TaskTracker,
+}
+
+impl Gateway {
+    /// Starts a gateway and returns once it answers.
+    ///
+    /// # Errors
+    /// [`StartError`] names the part that cannot start; nothing listens then.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let memory = harden_process()?;
+        tracing::info!(?memory, "core dumps are off");
+        for deviation in &settings.deviations() {
+            tracing::warn!(profile = settings.profile.name(), %deviation, "weaker than strict-jp");
+        }
+        let services = Arc::new(Services::build(&settings).await?);
+        let listener = Listener::bind(settings.listener.clone(), Arc::clone(&services.meters)).await?;
+        let address = listener.address().map_err(StartError::Address)?;
+        let admin = Admin::bind(&settings.admin_socket, admin_services(&services, &settings)).await?;
+
+        let stop = Stop::new();
+        let engine = Arc::clone(&services.engine);
+        let readiness = Readiness::new(move || {
+            let engine = Arc::clone(&engine);
+            async move { engine.probe(READY_WITHIN).await.is_ok() }.boxed()
+        });
+        let api = Arc::new(Api::new(Arc::clone(&services.gate), AccessLog::new(Arc::clone(&services.journal))));
+        let service = s3::service(front(&services, &settings, api))?;
+        let chores = chores::start(&services, &stop);
+        let hangups = reload::signals().map_err(StartError::Signals)?;
+        chores::until(&chores, &stop, reload::follow(hangups, listener.certificate().cloned()));
+        let stopped = stop.clone();
+        let admin = tokio::spawn(admin.serve(async move { stopped.asked().await }));
+        let serving = tokio::spawn(listener.serve(service, readiness, stop.clone()));
+        tracing::info!(%address, "serving");
+        Ok(Self { services, address, stop, serving, admin, chores })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its inner parts.
+    #[must_use]
+    pub const fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
+    /// Runs until SIGTERM or SIGINT, then finishes what is under way.
+    ///
+    /// # Errors
+    /// [`StartError::Signals`] when signals cannot be listened to.
+    pub async fn run_until_told(self) -> Result<(), StartError> {
+        let following = tokio::spawn(self.stop.clone().follow_signals());
+        let ended = tokio::select! {
+            // Ends only when signals cannot be listened to.
+            failed = following => Err(match failed {
+                Ok(Err(source)) => StartError::Signals(source),
+                _ => StartError::Stopped,
+            }),
+            () = self.stop.asked() => Ok(()),
+        };
+        self.shut_down().await;
+        ended
+    }
+
+    /// Stops in order: no new requests, those under way finish, then the log and the index close.
+    pub async fn shut_down(self) {
+        self.stop.in_order();
+        match self.serving.await {
+            Ok(Drained::Whole) => tracing::info!("every transfer was finished"),
+            Ok(Drained::Aborted { connections }) => tracing::warn!(connections, "connections were given up"),
+            Err(error) => tracing::error!(%error, "the listener ended badly"),
+        }
+        if let Err(error) = self.admin.await {
+            tracing::error!(%error, "the admin listener ended badly");
+        }
+        self.chores.wait().await;
+        if let Err(error) = self.services.provider_log.flush().await {
+            tracing::warn!(%error, "the provider log could not be written");
+        }
+    }
+}
+
+fn admin_services(services: &Services, settings: &Settings) -> AdminServices {
+    AdminServices {
+        clock: Arc::clone(&services.clock),
+        engine: Arc::clone(&services.engine),
+        leases: Arc::clone(&services.leases),
+        people: Arc::clone(&services.people),
+        index: Arc::clone(&services.index),
+        journal: Arc::clone(&services.journal),
+        blobs: services.blobs.clone(),
+        meters: Arc::clone(&services.meters),
+        job_types: settings.job_types.clone(),
+        record_classes: settings.record_classes.clone(),
+    }
+}
+
+fn front(services: &Services, settings: &Settings, api: Arc<Api>) -> Front {
+    let native: Native = Arc::new(move |who, parts, origin| {
+        let api = Arc::clone(&api);
+        async move { api.answer(who, &parts, origin).await }.boxed()
+    });
+    Front {
+        objects: services.objects.clone(),
+        authenticator: Arc::clone(&services.authenticator),
+        provider_log: Arc::clone(&services.provider_log),
+        clock: Arc::clone(&services.clock),
+        region: settings.region.clone(),
+        base_domains: settings.listener.base_domains.clone(),
+        presign_life_max: settings.presign_life_max,
+        native,
+    }
+}

@@ -1,0 +1,88 @@
+use super::Services;
+use crate::domain::limits;
+use crate::listener::Stop;
+use crate::upkeep::{IdleUploads, Orphans};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
+
+/// How often counts of unproven requests are written.
+const PROVIDER_LOG_EVERY: Duration = Duration::from_secs(5);
+/// How often opened names of tenants whose lease has ended are wiped.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often what nobody needs any more is collected.
+const COLLECT_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Starts what a gateway does for itself until it is told to stop.
+pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
+    let chores = TaskTracker::new();
+    let leases = Arc::clone(&services.leases);
+    until(&chores, stop, async move { leases.keep().await });
+    let index = Arc::clone(&services.index);
+    every(&chores, stop, SWEEP_EVERY, move || {
+        let index = Arc::clone(&index);
+        async move { index.sweep() }
+    });
+    let log = Arc::clone(&services.provider_log);
+    every(&chores, stop, PROVIDER_LOG_EVERY, move || {
+        let log = Arc::clone(&log);
+        async move { report("provider log", log.flush().await.map(|()| 0)) }
+    });
+    let uploads = Arc::new(IdleUploads::new(Arc::clone(&services.engine), Arc::clone(&services.journal), Arc::clone(&services.clock)));
+    every(&chores, stop, COLLECT_EVERY, move || {
+        let uploads = Arc::clone(&uploads);
+        async move { report("idle uploads", uploads.run().await) }
+    });
+    let orphans = Arc::new(Orphans::new(Arc::clone(&services.engine), services.blobs.clone(), Arc::clone(&services.clock)));
+    let meters = Arc::clone(&services.meters);
+    every(&chores, stop, COLLECT_EVERY, move || {
+        let (orphans, meters) = (Arc::clone(&orphans), Arc::clone(&meters));
+        async move {
+            report(
+                "orphans",
+                orphans.run().await.map(|found| {
+                    meters.blobs_deleted(found.deleted);
+                    meters.condemned_blobs(found.condemned + found.kept);
+                    found.deleted
+                }),
+            );
+        }
+    });
+    chores.close();
+    chores
+}
+
+pub(super) fn until(chores: &TaskTracker, stop: &Stop, work: impl Future<Output = ()> + Send + 'static) {
+    let stop = stop.clone();
+    chores.spawn(async move {
+        tokio::select! {
+            () = work => {}
+            () = stop.asked() => {}
+        }
+    });
+}
+
+/// Runs `work` after each pause; the first time a little later, so that a start is not slowed down.
+fn every<F, Fut>(chores: &TaskTracker, stop: &Stop, pause: Duration, work: F)
+where
+    F: Fn() -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let first = pause.min(limits::CHORES_AFTER);
+    until(chores, stop, async move {
+        tokio::time::sleep(first).await;
+        loop {
+            work().await;
+            tokio::time::sleep(pause).await;
+        }
+    });
+}
+
+fn report<E: std::error::Error>(chore: &str, done: Result<u64, E>) {
+    match done {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(chore, count, "done"),
+        Err(error) => tracing::warn!(chore, %error, "failed, will be tried again"),
+    }
+}

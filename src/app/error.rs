@@ -1,0 +1,51 @@
+use crate::admin::AdminError;
+use crate::blob::{OpenStoreError, ProbeError};
+use crate::engine::EngineError;
+use crate::listener::ListenerError;
+use crate::root::{HardenError, RootError};
+use crate::seal::SelfTestFailed;
+
+/// A gateway could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Core dumps could not be switched off.
+    #[error(transparent)]
+    Harden(#[from] HardenError),
+    /// The AEAD libraries do not agree.
+    #[error(transparent)]
+    Aead(#[from] SelfTestFailed),
+    /// The index cannot be opened.
+    #[error("the index cannot be opened")]
+    Engine(#[from] EngineError),
+    /// The root key cannot be opened.
+    #[error("the root key cannot be opened")]
+    Root(#[from] RootError),
+    /// The root key lies with the data.
+    #[error("the root key lies in the data directory, where whoever copies one has the other")]
+    RootWithData(#[source] RootError),
+    /// The store cannot be opened.
+    #[error("the store cannot be opened")]
+    Store(#[from] OpenStoreError),
+    /// The store does not keep its promises.
+    #[error("the store cannot be used")]
+    Probe(#[from] ProbeError),
+    /// The listener cannot begin.
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
+    /// A base domain is no host name.
+    #[error(transparent)]
+    Domain(#[from] crate::s3::InvalidDomain),
+    /// The socket does not tell its address.
+    #[error("the listener's address cannot be read")]
+    Address(#[source] std::io::Error),
+    /// The admin listener cannot begin.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// Signals cannot be listened to.
+    #[error("signals cannot be listened to")]
+    Signals(#[source] std::io::Error),
+    /// The gateway ended by itself.
+    #[error("the gateway ended by itself")]
+    Stopped,
+}

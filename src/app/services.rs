@@ -1,0 +1,89 @@
+use super::StartError;
+use crate::audit::{Journal, OutcomeLog, ProviderLog};
+use crate::blob::BlobStore;
+use crate::config::Settings;
+use crate::domain::{Clock, NodeId, SystemClock, limits};
+use crate::engine::{Engine, SqliteEngine};
+use crate::identity::{Authenticator, People};
+use crate::index::Index;
+use crate::keys::Keyring;
+use crate::leases::{Leases, SystemMonotonic};
+use crate::meters::Meters;
+use crate::objects::Objects;
+use crate::policy::Gate;
+use crate::root::Root;
+use crate::seal::{Aead, PlainPool};
+use std::sync::Arc;
+
+/// The inner parts of a running gateway, built in order.
+#[derive(Debug)]
+pub struct Services {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Metrics.
+    pub meters: Arc<Meters>,
+    /// The metadata database.
+    pub engine: Arc<dyn Engine>,
+    /// Tenant keys.
+    pub leases: Arc<Leases>,
+    /// Records.
+    pub index: Arc<Index>,
+    /// The tenants' audit logs.
+    pub journal: Arc<Journal>,
+    /// Counts of requests that prove no tenant.
+    pub provider_log: Arc<ProviderLog>,
+    /// Who is who.
+    pub authenticator: Arc<Authenticator>,
+    /// People and credentials.
+    pub people: Arc<People>,
+    /// Decisions.
+    pub gate: Arc<Gate>,
+    /// Sealed bytes.
+    pub blobs: BlobStore,
+    /// Verbs on records.
+    pub objects: Objects,
+    /// Outcomes on their way to the log.
+    pub outcomes: OutcomeLog,
+}
+
+/// Idle buffers for opened bytes that are kept: 4 MiB.
+const IDLE_BUFFERS: usize = 16;
+
+impl Services {
+    /// Builds everything that needs no network of our own.
+    ///
+    /// # Errors
+    /// [`StartError`] names the part that cannot be had.
+    pub async fn build(settings: &Settings) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let aead = Aead::checked(settings.aead)?;
+        let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
+        let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
+        let monotonic = Arc::new(SystemMonotonic::start());
+        let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, monotonic));
+        let blobs = BlobStore::open(&settings.store)?;
+        blobs.probe(clock.now()).await?;
+
+        let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
+        let meters = Arc::new(Meters::new());
+        let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random(), Arc::clone(&meters));
+        let journal = Arc::new(journal);
+        let (outcomes, _ends_with_the_last_sender) = OutcomeLog::start(Arc::clone(&journal));
+        let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
+        let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
+        let people = Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
+        let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal)));
+        let objects = Objects {
+            gate: Arc::clone(&gate),
+            index: Arc::clone(&index),
+            keys: Arc::new(Keyring::new(Arc::clone(&leases))),
+            blobs: blobs.clone(),
+            outcomes: outcomes.clone(),
+            journal: Arc::clone(&journal),
+            clock: Arc::clone(&clock),
+            aead,
+            pool: PlainPool::new(IDLE_BUFFERS, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
+        };
+        Ok(Self { clock, meters, engine, leases, index, journal, provider_log, authenticator, people, gate, blobs, objects, outcomes })
+    }
+}

@@ -1,0 +1,154 @@
+//! The untrusted store: takes only sealed bytes, gives only sealed bytes.
+//!
+//! Never sees a key, a record's name or a patient: paths are random and dated. What it says is stored is
+//! durable. Damage is for `seal` to notice; this module notices only what is missing or short.
+//! Way in: [`BlobStore`].
+
+mod backend;
+mod cached;
+mod error;
+mod listing;
+mod local;
+mod probe;
+mod reader;
+mod remote;
+mod scratch;
+mod settings;
+mod upload;
+mod writer;
+
+use crate::domain::{BlobId, Location, UtcTime};
+use crate::seal::SealedChunks;
+use backend::Backend;
+use futures::stream::BoxStream;
+use object_store::{ObjectStore, ObjectStoreExt};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use error::{BlobError, OpenStoreError};
+pub use listing::{ListedBlob, Scope};
+pub use probe::{Overwrite, ProbeError, ProbeReport, ProbeStep};
+pub use reader::{BlobReader, SealedBytes};
+pub use settings::{BlobSettings, S3Settings, Transport};
+pub use writer::{BlobWriter, Stored};
+
+/// The store. Cheap to clone; clones share its connections, buffers and bounds.
+#[derive(Clone)]
+pub struct BlobStore(Arc<Backend>);
+
+impl BlobStore {
+    /// Opens the store that `settings` describe. A local directory is made if it is not there.
+    ///
+    /// Reaches no remote store yet: [`BlobStore::probe`] does.
+    ///
+    /// # Errors
+    /// [`OpenStoreError`] when the directory cannot be made, or the settings cannot be used.
+    pub fn open(settings: &BlobSettings) -> Result<Self, OpenStoreError> {
+        Ok(Self(Arc::new(match settings {
+            BlobSettings::Local { directory } => Backend::local(directory)?,
+            BlobSettings::Memory => Backend::memory(),
+            BlobSettings::S3(s3) => Backend::remote(remote::open(s3)?, &s3.prefix),
+        })))
+    }
+
+    /// A store over any other object store, below `prefix`, written in parts as remote stores want them.
+    #[must_use]
+    pub fn over(objects: Arc<dyn ObjectStore>, prefix: &str) -> Self {
+        Self(Arc::new(Backend::remote(objects, prefix)))
+    }
+
+    /// Begins a blob. Nothing of it exists for anyone until [`BlobWriter::finish`] returns.
+    pub fn writer(&self, blob: BlobId) -> BlobWriter {
+        BlobWriter::new(Arc::clone(&self.0), blob)
+    }
+
+    /// Begins reads of one frame, for several of them: the file behind it is opened once.
+    pub fn reader(&self, location: &Location) -> BlobReader {
+        BlobReader::new(Arc::clone(&self.0), *location)
+    }
+
+    /// The bytes `range` of a frame, counted from its first.
+    ///
+    /// # Errors
+    /// [`BlobError`] when they are not all there, or the store fails.
+    pub async fn read(&self, location: &Location, range: Range<u64>) -> Result<SealedBytes, BlobError> {
+        self.reader(location).read(range).await
+    }
+
+    /// Several ranges of a frame, in their order, with one request where the store allows.
+    ///
+    /// # Errors
+    /// [`BlobError`] when they are not all there, or the store fails.
+    pub async fn read_many(&self, location: &Location, ranges: Vec<Range<u64>>) -> Result<Vec<SealedBytes>, BlobError> {
+        self.reader(location).read_many(ranges).await
+    }
+
+    /// Shows the bytes `range` of a frame to `f`, on the thread that read them.
+    ///
+    /// # Errors
+    /// [`BlobError`] when they are not all there, or the store fails; `f` is not called then.
+    pub async fn read_with<T, F>(&self, location: &Location, range: Range<u64>, f: F) -> Result<T, BlobError>
+    where
+        T: Send + 'static,
+        F: FnOnce(SealedChunks<'_>) -> T + Send + 'static,
+    {
+        self.reader(location).read_with(range, f).await
+    }
+
+    /// CRC64NVME over a frame as stored: [`Stored::crc`] while it is undamaged. Needs no key.
+    ///
+    /// # Errors
+    /// [`BlobError`] when the frame is not all there, or the store fails.
+    pub async fn checksum(&self, location: &Location) -> Result<u64, BlobError> {
+        self.reader(location).checksum().await
+    }
+
+    /// Deletes a blob. One that is not there is deleted already.
+    ///
+    /// Not durable at once on local disks: after a power cut the blob may be back, for the collector to find.
+    ///
+    /// # Errors
+    /// [`BlobError`] when the store fails.
+    pub async fn delete(&self, blob: BlobId) -> Result<(), BlobError> {
+        match self.0.objects.delete(&self.0.path(blob)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(BlobError::of_store(blob, source)),
+        }
+    }
+
+    /// All blobs of `scope`, in no promised order. Objects whose names are none of ours are passed over.
+    #[must_use]
+    pub fn list(&self, scope: Scope) -> BoxStream<'static, Result<ListedBlob, BlobError>> {
+        listing::list(&self.0, scope)
+    }
+
+    /// Removes what writes left behind that were cut off before `before`. Returns how many files went.
+    ///
+    /// Remote stores do not show uploads that were cut off: there a lifecycle rule of the bucket ends them.
+    ///
+    /// # Errors
+    /// [`BlobError`] when the directory cannot be read.
+    pub async fn remove_unfinished(&self, before: UtcTime) -> Result<u64, BlobError> {
+        match &self.0.local {
+            Some(local) => Arc::clone(local).remove_unfinished(before).await,
+            None => Ok(0),
+        }
+    }
+
+    /// Tries whether the store keeps what hozon relies on. Leaves nothing behind.
+    ///
+    /// Writes a few MiB, so it is for the start of a process, not for readiness checks.
+    ///
+    /// # Errors
+    /// [`ProbeError`] names the first promise that it does not keep.
+    pub async fn probe(&self, now: UtcTime) -> Result<ProbeReport, ProbeError> {
+        probe::run(self, &self.0, now).await
+    }
+}
+
+impl fmt::Debug for BlobStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BlobStore({})", self.0.objects)
+    }
+}

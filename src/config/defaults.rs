@@ -1,0 +1,98 @@
+//! What holds where the file says nothing. A test compares it with `config/hozon.toml`.
+
+use super::Profile;
+use super::raw::{Admin, Catalogue, Cipher, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Seal, Store, Tls};
+use super::within::Within;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            profile: Profile::StrictJp,
+            region: Region("ap-northeast-1".to_owned()),
+            listener: Listener::default(),
+            s3: S3::default(),
+            admin: Admin::default(),
+            index: Index::default(),
+            store: Store::default(),
+            root: Root::default(),
+            keys: Keys::default(),
+            seal: Seal::default(),
+            catalogue: Catalogue::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9000)),
+            base_domain: HostName("localhost".to_owned()),
+            tls: Tls::Only13,
+            certificate: PathBuf::from("/etc/hozon/server.pem"),
+            private_key: PathBuf::from("/etc/hozon/server.key"),
+            connections_max: Within::near(1_024),
+            requests_max: Within::near(256),
+            header_bytes_max: Within::near(32_768),
+            headers_max: Within::near(128),
+            header_secs_max: Within::near(10),
+            idle_secs_max: Within::near(75),
+            body_pause_secs_max: Within::near(30),
+            write_stall_secs_max: Within::near(30),
+            streams_max: Within::near(64),
+            requests_per_second: Within::near(2_000),
+            requests_burst: Within::near(4_000),
+            drain_secs_max: Within::near(60),
+        }
+    }
+}
+
+impl Default for S3 {
+    fn default() -> Self {
+        Self { presign_secs_max: Within::near(900) }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { socket: PathBuf::from("/run/hozon/admin.sock") }
+    }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { path: PathBuf::from("/var/lib/hozon/index.sqlite"), readers: Within::near(4) }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { directory: PathBuf::from("/var/lib/hozon/blobs"), s3: None }
+    }
+}
+
+impl Default for Root {
+    fn default() -> Self {
+        Self { key_file: PathBuf::from("/etc/hozon/root.key"), passphrase_file: None }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { lease_secs: Within::near(900) }
+    }
+}
+
+impl Default for Seal {
+    fn default() -> Self {
+        Self { cipher: Cipher::AesGcm }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: Level::Info, form: Form::Text }
+    }
+}

@@ -1,0 +1,245 @@
+use super::Profile;
+use super::within::Within;
+use crate::blob::Transport;
+use http::Uri;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// The file as written. Each value is checked as it is read, so that an error knows its line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) profile: Profile,
+    pub(super) region: Region,
+    pub(super) listener: Listener,
+    pub(super) s3: S3,
+    pub(super) admin: Admin,
+    pub(super) index: Index,
+    pub(super) store: Store,
+    pub(super) root: Root,
+    pub(super) keys: Keys,
+    pub(super) seal: Seal,
+    pub(super) catalogue: Catalogue,
+    pub(super) log: Log,
+}
+
+/// The name of a region: what clients sign their requests for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Region(pub(super) String);
+
+/// A host name in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct HostName(pub(super) String);
+
+/// The URL of an S3 service: over TLS, or in clear on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Endpoint {
+    pub(super) url: String,
+    pub(super) transport: Transport,
+}
+
+/// What a text must look like.
+#[derive(Debug, thiserror::Error)]
+#[error("`{found}` is not {wanted}")]
+pub(super) struct Misshapen {
+    found: String,
+    wanted: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Tls {
+    #[serde(rename = "1.3")]
+    Only13,
+    #[serde(rename = "1.2")]
+    From12,
+    #[serde(rename = "off")]
+    Off,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Listener {
+    pub(super) address: SocketAddr,
+    pub(super) base_domain: HostName,
+    pub(super) tls: Tls,
+    pub(super) certificate: PathBuf,
+    pub(super) private_key: PathBuf,
+    pub(super) connections_max: Within<1, 100_000>,
+    pub(super) requests_max: Within<1, 100_000>,
+    pub(super) header_bytes_max: Within<4_096, 1_048_576>,
+    pub(super) headers_max: Within<16, 1_000>,
+    pub(super) header_secs_max: Within<1, 300>,
+    pub(super) idle_secs_max: Within<1, 3_600>,
+    pub(super) body_pause_secs_max: Within<1, 3_600>,
+    pub(super) write_stall_secs_max: Within<1, 3_600>,
+    pub(super) streams_max: Within<1, 1_000>,
+    pub(super) requests_per_second: Within<0, 1_000_000>,
+    pub(super) requests_burst: Within<1, 1_000_000>,
+    pub(super) drain_secs_max: Within<0, 86_400>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct S3 {
+    pub(super) presign_secs_max: Within<1, 604_800>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Admin {
+    pub(super) socket: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Index {
+    pub(super) path: PathBuf,
+    pub(super) readers: Within<1, 64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Store {
+    pub(super) directory: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) s3: Option<S3Store>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct S3Store {
+    pub(super) endpoint: Endpoint,
+    pub(super) bucket: String,
+    pub(super) region: String,
+    pub(super) access_key_id: String,
+    pub(super) secret_key_file: PathBuf,
+    #[serde(default)]
+    pub(super) prefix: String,
+    #[serde(default)]
+    pub(super) ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Root {
+    pub(super) key_file: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Keys {
+    pub(super) lease_secs: Within<10, 86_400>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Cipher {
+    AesGcm,
+    AwsLcRs,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Seal {
+    pub(super) cipher: Cipher,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Catalogue {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) record_classes: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) job_types: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Form {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) level: Level,
+    pub(super) form: Form,
+}
+
+impl TryFrom<String> for Region {
+    type Error = Misshapen;
+
+    fn try_from(text: String) -> Result<Self, Misshapen> {
+        let shaped = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if shaped && (1..=64).contains(&text.len()) {
+            Ok(Self(text))
+        } else {
+            Err(Misshapen { found: text, wanted: "a region, which has 1 to 64 characters of a-z, 0-9 and `-`" })
+        }
+    }
+}
+
+impl TryFrom<String> for HostName {
+    type Error = Misshapen;
+
+    fn try_from(text: String) -> Result<Self, Misshapen> {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        if text.len() <= 253 && text.split('.').all(label) {
+            Ok(Self(text))
+        } else {
+            Err(Misshapen { found: text, wanted: "a host name in lower case without a port" })
+        }
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = Misshapen;
+
+    fn try_from(url: String) -> Result<Self, Misshapen> {
+        let read = url.parse::<Uri>().ok();
+        let host = read.as_ref().and_then(Uri::host).map(|host| host.trim_start_matches('[').trim_end_matches(']'));
+        let is_here = host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()));
+        match read.as_ref().and_then(Uri::scheme_str) {
+            Some("https") => Ok(Self { url, transport: Transport::Tls }),
+            // The bodies are sealed, and nobody else sees the wire.
+            Some("http") if is_here => Ok(Self { url, transport: Transport::PlainHttp }),
+            _ => Err(Misshapen { found: url, wanted: "an https:// URL, or an http:// URL of this machine" }),
+        }
+    }
+}
+
+impl From<Endpoint> for String {
+    fn from(endpoint: Endpoint) -> Self {
+        endpoint.url
+    }
+}
+
+impl From<Region> for String {
+    fn from(region: Region) -> Self {
+        region.0
+    }
+}
+
+impl From<HostName> for String {
+    fn from(name: HostName) -> Self {
+        name.0
+    }
+}

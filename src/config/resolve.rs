@@ -1,0 +1,205 @@
+use super::Profile;
+use super::catalogue;
+use super::error::{ConfigError, Conflict};
+use super::raw::{Cipher, Form, Level, Listener, Raw, Tls};
+use crate::blob::{BlobSettings, S3Settings};
+use crate::domain::{JobTypes, RecordClasses};
+use crate::engine::SqliteSettings;
+use crate::leases::LeaseSettings;
+use crate::listener::{ListenerSettings, RateSettings, TlsSettings, TlsVersions, WireSettings};
+use crate::root::{Passphrase, Protection};
+use crate::seal::Aead;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The whole configuration as meant.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How strict the gateway is with itself.
+    pub profile: Profile,
+    /// What clients sign their requests for, beside `us-east-1`.
+    pub region: String,
+    /// How the data listener listens.
+    pub listener: ListenerSettings,
+    /// The longest life of a presigned URL.
+    pub presign_life_max: Duration,
+    /// Where the admin listener's Unix socket is.
+    pub admin_socket: PathBuf,
+    /// Where the index is.
+    pub index: SqliteSettings,
+    /// Where blobs are.
+    pub store: BlobSettings,
+    /// Where the root key is.
+    pub root: RootSettings,
+    /// How long unwrapped tenant keys are held without asking again.
+    pub leases: LeaseSettings,
+    /// Which library runs the cipher.
+    pub aead: Aead,
+    /// What kinds of records there are.
+    pub record_classes: RecordClasses,
+    /// What job types there are.
+    pub job_types: JobTypes,
+    /// What is logged, and how.
+    pub log: LogSettings,
+}
+
+/// Where the root key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootSettings {
+    /// The key file.
+    pub key_file: PathBuf,
+    /// The file with the passphrase that seals the key file; none where it is not sealed.
+    pub passphrase_file: Option<PathBuf>,
+}
+
+impl RootSettings {
+    /// How the key file is protected.
+    #[must_use]
+    pub fn protection(&self) -> Protection {
+        match &self.passphrase_file {
+            Some(file) => Protection::Passphrase(Passphrase::File(file.clone())),
+            None => Protection::FileMode,
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The least important that is logged.
+    pub level: tracing::Level,
+    /// How.
+    pub form: LogForm,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogForm {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// A setting that is weaker than the profile `strict-jp` wants. Shown at each start and in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Deviation {
+    /// TLS 1.2 is spoken.
+    #[error("listener.tls = \"1.2\": TLS 1.2 is accepted beside 1.3")]
+    Tls12,
+    /// The key file is not sealed.
+    #[error("root.passphrase_file is not set: who copies the key file has the root key")]
+    RootInClear,
+    /// Callers are not held to a rate.
+    #[error("listener.requests_per_second = 0: callers are not held to any rate")]
+    NoRate,
+    /// Details are logged that only people who look for a fault need.
+    #[error("log.level = \"debug\": more is logged than operation needs")]
+    DebugLog,
+}
+
+impl Settings {
+    /// What is weaker than the profile `strict-jp` wants; nothing in other profiles.
+    #[must_use]
+    pub fn deviations(&self) -> Vec<Deviation> {
+        if self.profile != Profile::StrictJp {
+            return Vec::new();
+        }
+        let speaks_12 = matches!(&self.listener.wire, WireSettings::Tls(tls) if tls.versions == TlsVersions::From12);
+        let found = [
+            (speaks_12, Deviation::Tls12),
+            (self.root.passphrase_file.is_none(), Deviation::RootInClear),
+            (self.listener.rate.is_none(), Deviation::NoRate),
+            (self.log.level == tracing::Level::DEBUG, Deviation::DebugLog),
+        ];
+        found.into_iter().filter(|(is_found, _)| *is_found).map(|(_, deviation)| deviation).collect()
+    }
+}
+
+pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
+    let conflict = |conflict| ConfigError::Conflict { path: file.to_owned(), conflict };
+    if raw.listener.tls == Tls::Off {
+        if raw.profile == Profile::StrictJp {
+            return Err(conflict(Conflict::PlainInStrict));
+        }
+        if !raw.listener.address.ip().is_loopback() {
+            return Err(conflict(Conflict::PlainBeyondLoopback));
+        }
+    }
+    // An absolute path stays as it is.
+    let place = |path: PathBuf| file.parent().map_or_else(|| path.clone(), |dir| dir.join(&path));
+    let store = match raw.store.s3 {
+        None => BlobSettings::Local { directory: place(raw.store.directory) },
+        Some(s3) => BlobSettings::S3(S3Settings {
+            endpoint: Some(s3.endpoint.url),
+            bucket: s3.bucket,
+            region: s3.region,
+            access_key_id: s3.access_key_id,
+            secret_file: place(s3.secret_key_file),
+            prefix: s3.prefix,
+            transport: s3.endpoint.transport,
+            ca: s3.ca.map(place),
+        }),
+    };
+    Ok(Settings {
+        profile: raw.profile,
+        region: raw.region.0,
+        listener: listener(raw.listener, place),
+        presign_life_max: raw.s3.presign_secs_max.seconds(),
+        admin_socket: place(raw.admin.socket),
+        index: SqliteSettings { path: place(raw.index.path), readers: raw.index.readers.size() },
+        store,
+        root: RootSettings { key_file: place(raw.root.key_file), passphrase_file: raw.root.passphrase_file.map(place) },
+        leases: LeaseSettings { life: raw.keys.lease_secs.seconds() },
+        aead: match raw.seal.cipher {
+            Cipher::AesGcm => Aead::AesGcm,
+            Cipher::AwsLcRs => Aead::AwsLc,
+        },
+        record_classes: catalogue::record_classes(raw.catalogue.record_classes.map(place).as_deref())?,
+        job_types: catalogue::job_types(raw.catalogue.job_types.map(place).as_deref())?,
+        log: LogSettings {
+            level: match raw.log.level {
+                Level::Error => tracing::Level::ERROR,
+                Level::Warn => tracing::Level::WARN,
+                Level::Info => tracing::Level::INFO,
+                Level::Debug => tracing::Level::DEBUG,
+            },
+            form: match raw.log.form {
+                Form::Text => LogForm::Text,
+                Form::Json => LogForm::Json,
+            },
+        },
+    })
+}
+
+fn listener(raw: Listener, place: impl Fn(PathBuf) -> PathBuf) -> ListenerSettings {
+    let tls = |versions| {
+        WireSettings::Tls(TlsSettings { certificate: place(raw.certificate.clone()), key: place(raw.private_key.clone()), versions })
+    };
+    let wire = match raw.tls {
+        Tls::Only13 => tls(TlsVersions::Only13),
+        Tls::From12 => tls(TlsVersions::From12),
+        Tls::Off => WireSettings::PlainOnLoopback,
+    };
+    let rate = NonZeroU32::new(raw.requests_per_second.small())
+        .zip(NonZeroU32::new(raw.requests_burst.small()))
+        .map(|(requests_per_second, burst)| RateSettings { requests_per_second, burst });
+    ListenerSettings {
+        address: raw.address,
+        wire,
+        base_domains: vec![raw.base_domain.0],
+        connections_max: raw.connections_max.size(),
+        requests_max: raw.requests_max.size(),
+        header_bytes_max: raw.header_bytes_max.size(),
+        headers_max: raw.headers_max.size(),
+        header_time_max: raw.header_secs_max.seconds(),
+        idle_time_max: raw.idle_secs_max.seconds(),
+        body_pause_max: raw.body_pause_secs_max.seconds(),
+        write_stall_max: raw.write_stall_secs_max.seconds(),
+        streams_max: raw.streams_max.small(),
+        rate,
+        drain_time_max: raw.drain_secs_max.seconds(),
+    }
+}

@@ -1,0 +1,68 @@
+/// In what a meter counts, where it is no plain number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measured {
+    /// Seconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+}
+
+/// One row of the table of meters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meter {
+    /// Its name, without the prefix `hozon_`, its unit and the suffixes of the format.
+    pub name: &'static str,
+    /// What it shows.
+    pub help: &'static str,
+    /// In what it counts.
+    pub unit: Option<Measured>,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+}
+
+impl Meter {
+    /// Its name with its unit, as the page shows it after the prefix.
+    #[must_use]
+    pub fn family(&self) -> String {
+        match self.unit {
+            Some(Measured::Seconds) => format!("{}_seconds", self.name),
+            Some(Measured::Bytes) => format!("{}_bytes", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+}
+
+const fn meter(name: &'static str, help: &'static str, unit: Option<Measured>, labels: &'static [&'static str]) -> Meter {
+    Meter { name, help, unit, labels }
+}
+
+const SECONDS: Option<Measured> = Some(Measured::Seconds);
+const BYTES_UNIT: Option<Measured> = Some(Measured::Bytes);
+
+pub(super) const REQUESTS: Meter = meter("requests", "Answered requests, by operation and HTTP status", None, &["operation", "status"]);
+pub(super) const REQUEST_TIME: Meter =
+    meter("request_duration", "Time from a request's header to the last byte of its answer", SECONDS, &["operation"]);
+pub(super) const IN_FLIGHT: Meter = meter("requests_in_flight", "Requests whose answer has not ended", None, &[]);
+pub(super) const BYTES: Meter = meter("body", "Bytes of request and answer bodies", BYTES_UNIT, &["direction"]);
+pub(super) const REFUSALS: Meter = meter("refusals", "Refused requests, by code", None, &["code"]);
+pub(super) const CONNECTIONS: Meter = meter("connections", "Open connections to the data listener", None, &[]);
+pub(super) const CONNECTION_ENDS: Meter = meter("connection_ends", "Ended connections, by reason", None, &["reason"]);
+pub(super) const AUDIT_APPEND_TIME: Meter = meter("audit_append_duration", "Time until an audit event was durable", SECONDS, &[]);
+pub(super) const CONDEMNED_BLOBS: Meter = meter("condemned_blobs", "Blobs that wait for their deletion", None, &[]);
+pub(super) const DELETED_BLOBS: Meter = meter("deleted_blobs", "Blobs whose bytes were deleted", None, &[]);
+pub(super) const PANICS: Meter = meter("panics", "Handlers that stopped by a panic", None, &[]);
+
+/// Every meter there is.
+pub const TABLE: &[Meter] = &[
+    REQUESTS,
+    REQUEST_TIME,
+    IN_FLIGHT,
+    BYTES,
+    REFUSALS,
+    CONNECTIONS,
+    CONNECTION_ENDS,
+    AUDIT_APPEND_TIME,
+    CONDEMNED_BLOBS,
+    DELETED_BLOBS,
+    PANICS,
+];

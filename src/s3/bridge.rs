@@ -1,0 +1,185 @@
+//! Where the protocol crate is put together, and the only place that reads what it proves. Never built without
+//! authentication: the crate skips its access check where there is none.
+
+use super::call::Arrival;
+use super::checksums::Expected;
+use super::endpoint::Native;
+use super::fault::Fault;
+use super::host::BaseDomains;
+use super::operations::{self, Operations};
+use super::parameters;
+use super::query::Query;
+use super::service::Service;
+use crate::domain::{BucketName, limits};
+use crate::identity::{Authenticator, Presented, Principal};
+use async_trait::async_trait;
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{Extensions, HeaderMap, Method, Request, Uri};
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{Credentials, S3Auth, SecretKey};
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::host::{S3Host, VirtualHost};
+use s3s::route::S3Route;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::validation::NameValidation;
+use s3s::{Body, S3ErrorCode, S3Request, S3Response, S3Result};
+use std::sync::Arc;
+
+/// The first segment of the gateway's own paths; no bucket can have this name.
+const OWN: &str = "-";
+
+/// Operations whose request is a document that is read whole.
+const DOCUMENTS: [&str; 6] = ["CreateBucket", "PutBucketVersioning", "PutBucketAcl", "PutObjectAcl", "PutObjectTagging", "DeleteObjects"];
+
+/// The protocol crate over our parts.
+pub(super) fn protocol(service: Service, authenticator: Arc<Authenticator>, domains: BaseDomains, native: Native) -> S3Service {
+    let mut config = S3Config::default();
+    config.xml_max_body_size = limits::DOCUMENT_BYTES_MAX;
+    // Forms are refused at the door; these keep them out should one ever get past it.
+    config.post_object_max_file_size = 0;
+    config.form_max_fields_size = 0;
+    config.presigned_url_max_skew_time_secs = u32::try_from(limits::CLOCK_SKEW_MAX.as_secs()).unwrap_or(0);
+    let mut builder = S3ServiceBuilder::new(Operations(service));
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    builder.set_auth(Secrets(Arc::clone(&authenticator)));
+    builder.set_access(Door(Arc::clone(&authenticator)));
+    builder.set_host(Hosts(domains.clone()));
+    builder.set_validation(Names);
+    builder.set_route(OwnPaths { authenticator, domains, native });
+    builder.build()
+}
+
+/// Gives the crate the secret to check a signature with.
+struct Secrets(Arc<Authenticator>);
+
+#[async_trait]
+impl S3Auth for Secrets {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        match self.0.secret(access_key).await {
+            Ok(secret) => Ok(SecretKey::from(secret.as_str())),
+            Err(error) => Err(Fault::from(error).to_error()),
+        }
+    }
+}
+
+/// Says who asks, once the signature is right and before the body is read.
+async fn identified(authenticator: &Authenticator, credentials: Option<&Credentials>) -> Result<Arc<Principal>, Fault> {
+    let credentials = credentials.ok_or_else(|| Fault::new(S3ErrorCode::AccessDenied, "Access Denied"))?;
+    Ok(authenticator.verify(&Presented::signed_with(&credentials.access_key)).await?)
+}
+
+/// Checks every request before its body is read.
+struct Door(Arc<Authenticator>);
+
+#[async_trait]
+impl S3Access for Door {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let Some(arrival) = context.extensions_mut().get::<Arrival>().cloned() else {
+            return Err(Fault::new(S3ErrorCode::AccessDenied, "Access Denied").to_error());
+        };
+        self.judge(context, &arrival).await.map_err(|fault| {
+            let error = fault.to_error();
+            arrival.exchange.fail(fault);
+            error
+        })
+    }
+}
+
+impl Door {
+    async fn judge(&self, context: &S3AccessContext<'_>, arrival: &Arrival) -> Result<(), Fault> {
+        let who = identified(&self.0, context.credentials()).await?;
+        let tenant = who.tenant().to_string();
+        arrival.exchange.identify(who);
+        let operation = context.s3_op().name();
+        let name = operations::name_of(operation).ok_or_else(|| operations::not_answered(operation))?;
+        arrival.exchange.name(name);
+        let headers = context.headers();
+        parameters::check(name, headers, &Query::of(context.uri()))?;
+        let expected = headers.get("x-amz-expected-bucket-owner");
+        if expected.is_some_and(|owner| owner.as_bytes() != tenant.as_bytes()) {
+            return Err(Fault::new(S3ErrorCode::AccessDenied, "Access Denied"));
+        }
+        if DOCUMENTS.contains(&name) || name == "CompleteMultipartUpload" {
+            expect_document(name, headers, arrival)?;
+        }
+        Ok(())
+    }
+}
+
+/// # Errors
+/// `MaxMessageLengthExceeded` for a document that announces too much; what its checksum headers are refused for.
+fn expect_document(operation: &str, headers: &HeaderMap, arrival: &Arrival) -> Result<(), Fault> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
+    if length.is_some_and(|length| length > limits::DOCUMENT_BYTES_MAX) {
+        return Err(Fault::new(S3ErrorCode::MaxMessageLengthExceeded, "Your request was too big."));
+    }
+    // The checksums of a Complete are about the whole upload, not about the document.
+    let is_about_the_document = operation != "CompleteMultipartUpload";
+    let expected = if is_about_the_document { Expected::of(headers)? } else { Expected::md5_of(headers)? };
+    let sha256 = headers.get("x-amz-content-sha256").map_or(&b""[..], |value| value.as_bytes());
+    if sha256.starts_with(b"STREAMING-") && !expected.is_empty() {
+        return Err(Fault::not_implemented("x-amz-content-sha256 in chunks, for a document with a checksum"));
+    }
+    arrival.exchange.expect_document(expected);
+    Ok(())
+}
+
+/// Reads the bucket off the host's name.
+struct Hosts(BaseDomains);
+
+impl S3Host for Hosts {
+    fn parse_host_header<'a>(&'a self, host: &'a str) -> S3Result<VirtualHost<'a>> {
+        Ok(match self.0.bucket(host) {
+            Some(bucket) => VirtualHost::new(host).with_bucket(bucket.to_ascii_lowercase()),
+            None => VirtualHost::new(host),
+        })
+    }
+}
+
+/// Which names a bucket may have; our own first segment passes so that it reaches the route below.
+struct Names;
+
+impl NameValidation for Names {
+    fn validate_bucket_name(&self, name: &str) -> bool {
+        name == OWN || BucketName::parse(name).is_ok()
+    }
+}
+
+/// The gateway's own paths under `/-/`, for whoever the same signature identifies.
+struct OwnPaths {
+    authenticator: Arc<Authenticator>,
+    domains: BaseDomains,
+    native: Native,
+}
+
+#[async_trait]
+impl S3Route for OwnPaths {
+    fn is_match(&self, _method: &Method, uri: &Uri, headers: &HeaderMap, _extensions: &mut Extensions) -> bool {
+        let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // Under the name of a bucket every path is a key.
+        uri.path().starts_with("/-/") && self.domains.bucket(host).is_none()
+    }
+
+    async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let denied = || Fault::new(S3ErrorCode::AccessDenied, "Access Denied");
+        let arrival = request.extensions.get::<Arrival>().cloned().ok_or_else(|| denied().to_error())?;
+        let who = identified(&self.authenticator, request.credentials.as_ref()).await;
+        let who = who.map_err(|fault| {
+            let error = fault.to_error();
+            arrival.exchange.fail(fault);
+            error
+        })?;
+        arrival.exchange.identify(Arc::clone(&who));
+        arrival.exchange.name("Native");
+        let mut own = Request::new(());
+        *own.method_mut() = request.method;
+        *own.uri_mut() = request.uri;
+        *own.headers_mut() = request.headers;
+        let answer = (self.native)(who, own.into_parts().0, (arrival.request, arrival.source)).await;
+        arrival.exchange.answer_as_is();
+        let (parts, body) = answer.into_parts();
+        let mut response = S3Response::with_headers(Body::from(body), parts.headers);
+        response.status = Some(parts.status);
+        Ok(response)
+    }
+}

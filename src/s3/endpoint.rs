@@ -1,0 +1,190 @@
+use super::bridge;
+use super::call::Arrival;
+use super::exchange::Exchange;
+use super::fault::Fault;
+use super::guard::Guard;
+use super::host::{BaseDomains, InvalidDomain};
+use super::keep_alive;
+use super::object::Status;
+use super::service::Service;
+use super::wire_body::WireBody;
+use crate::audit::ProviderLog;
+use crate::domain::{Clock, EventId, Peer, limits};
+use crate::identity::{Authenticator, Principal};
+use crate::meters::Observed;
+use crate::objects::Objects;
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use s3s::service::S3Service;
+use s3s::{Body, HttpError, S3ErrorCode, StdError};
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Answers requests to the gateway's own paths under `/-/`, of someone who was identified.
+pub type Native = Arc<dyn Fn(Arc<Principal>, Parts, (EventId, Option<IpAddr>)) -> BoxFuture<'static, Response<Bytes>> + Send + Sync>;
+
+/// What the S3 front is made of.
+pub struct Front {
+    /// The object service.
+    pub objects: Objects,
+    /// Who is who.
+    pub authenticator: Arc<Authenticator>,
+    /// Counts requests that prove no tenant.
+    pub provider_log: Arc<ProviderLog>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The region that everything lies in.
+    pub region: String,
+    /// Names under which `<bucket>.<name>` addresses a bucket, without ports.
+    pub base_domains: Vec<String>,
+    /// How long a presigned URL lives at most, whatever its maker wished.
+    pub presign_life_max: Duration,
+    /// Answers the gateway's own paths.
+    pub native: Native,
+}
+
+impl std::fmt::Debug for Front {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Front").field("region", &self.region).field("base_domains", &self.base_domains).finish_non_exhaustive()
+    }
+}
+
+/// S3 as a service for the listener. Cheap to clone.
+#[derive(Clone)]
+pub struct Endpoint(Arc<Inner>);
+
+struct Inner {
+    guard: Guard,
+    protocol: S3Service,
+    provider_log: Arc<ProviderLog>,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Endpoint({:?})", self.0.guard)
+    }
+}
+
+/// Puts the S3 front together.
+///
+/// # Errors
+/// [`InvalidDomain`] for a base domain that is no host name.
+pub fn service(front: Front) -> Result<Endpoint, InvalidDomain> {
+    let domains = BaseDomains::new(front.base_domains)?;
+    let guard = Guard::new(front.region.clone(), front.presign_life_max, front.clock);
+    let service = Service { objects: front.objects, region: front.region };
+    let protocol = bridge::protocol(service, front.authenticator, domains, front.native);
+    Ok(Endpoint(Arc::new(Inner { guard, protocol, provider_log: front.provider_log })))
+}
+
+impl<B> hyper::service::Service<Request<B>> for Endpoint
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<StdError> + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn call(&self, request: Request<B>) -> Self::Future {
+        let body = |body| Body::http_body_unsync(http_body_util::BodyExt::map_err(body, Into::<StdError>::into));
+        let answer = self.clone().answer(request.map(body));
+        async move { Ok(answer.await) }.boxed()
+    }
+}
+
+impl Endpoint {
+    async fn answer(self, request: Request<Body>) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        let context = Asked {
+            request: parts.extensions.get::<EventId>().copied().unwrap_or_else(EventId::random),
+            source: parts.extensions.get::<Peer>().map(Peer::ip),
+            resource: parts.uri.path().to_owned(),
+            exchange: Arc::new(Exchange::default()),
+        };
+        if let Err(fault) = self.0.guard.check(&mut parts) {
+            // The body was not polled: the listener lets the client read the refusal.
+            drop(body);
+            return self.refuse(fault, &context);
+        }
+        let exchange = Arc::clone(&context.exchange);
+        parts.extensions.insert(Arrival { request: context.request, source: context.source, exchange });
+        let body = Body::http_body_unsync(WireBody::new(body, Arc::clone(&context.exchange), &parts.headers));
+        let may_take_long = keep_alive::may_take_long(&parts);
+        let request = Request::from_parts(parts, body);
+        let answer = async move {
+            let answered = self.0.protocol.call(request).await;
+            self.finish(answered, &context)
+        };
+        if may_take_long { keep_alive::kept_alive(answer.boxed(), limits::KEEP_ALIVE_AFTER).await } else { answer.await }
+    }
+
+    fn finish(&self, answered: Result<Response<Body>, HttpError>, context: &Asked) -> Response<Body> {
+        let mut response = match answered {
+            Ok(response) => response,
+            Err(_) => {
+                let fault = Fault::new(S3ErrorCode::InternalError, "We encountered an internal error. Please try again.");
+                return self.refuse(fault, context);
+            }
+        };
+        let is_fault = response.status().is_client_error() || response.status().is_server_error() || response.status().is_redirection();
+        if is_fault && !context.exchange.is_as_is() {
+            let document = response.body().bytes().unwrap_or_default();
+            let own = context.exchange.fault().cloned();
+            let fault = own.unwrap_or_else(|| Fault::read(response.status(), &String::from_utf8_lossy(&document)));
+            return self.refuse(fault, context);
+        }
+        if let Some(Status(status)) = response.extensions().get::<Status>().copied() {
+            *response.status_mut() = status;
+        }
+        if context.exchange.operation() == "GetObjectAttributes" {
+            response = response.map(with_bare_etag);
+        }
+        response.extensions_mut().insert(Observed { operation: context.exchange.operation(), refusal: None });
+        response
+    }
+
+    fn refuse(&self, fault: Fault, context: &Asked) -> Response<Body> {
+        if context.exchange.who().is_none() {
+            self.0.provider_log.note(reason(&fault), context.source);
+        }
+        let refusal = (fault.status() != StatusCode::NOT_MODIFIED).then(|| fault.static_code());
+        let observed = Observed { operation: context.exchange.operation(), refusal };
+        let mut response = fault.into_response(&context.resource, &context.request.to_string());
+        response.extensions_mut().insert(observed);
+        response
+    }
+}
+
+/// GetObjectAttributes is the one document in which S3 shows the tag without quotes; the protocol crate knows no such.
+fn with_bare_etag(body: Body) -> Body {
+    let Some(document) = body.bytes() else { return body };
+    let text = String::from_utf8_lossy(&document).replace("<ETag>&quot;", "<ETag>").replace("&quot;</ETag>", "</ETag>");
+    Body::from(text.replace("<ETag>\"", "<ETag>").replace("\"</ETag>", "</ETag>"))
+}
+
+/// What an answer needs to know of its request.
+struct Asked {
+    request: EventId,
+    source: Option<IpAddr>,
+    resource: String,
+    exchange: Arc<Exchange>,
+}
+
+/// Why a request that proves no tenant failed, for the provider's own log: a short, closed list.
+fn reason(fault: &Fault) -> &'static str {
+    match fault.code() {
+        "InvalidAccessKeyId" => "unknown-access-key",
+        "SignatureDoesNotMatch" => "wrong-signature",
+        "RequestTimeTooSkewed" => "clock-skew",
+        "AccessDenied" => "access-denied",
+        "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError" => "malformed-authorization",
+        "ServiceUnavailable" | "SlowDown" | "InternalError" => "unavailable",
+        _ => "bad-request",
+    }
+}

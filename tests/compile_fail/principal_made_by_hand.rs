@@ -1,0 +1,15 @@
+// error[E0451]
+// Principal` are private
+use hozon::domain::{PrincipalId, PrincipalKind, Profile, TenantId};
+use hozon::identity::Principal;
+
+pub fn forge(tenant: TenantId) -> Principal {
+    Principal {
+        id: PrincipalId::random(),
+        tenant,
+        name: String::new(),
+        kind: PrincipalKind::Person,
+        profile: Profile::default(),
+        access_key: String::new(),
+    }
+}

@@ -1,0 +1,248 @@
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up may stop")]
+//! The configuration file: what is taken, what is refused, and where the refusal points.
+
+use hozon::blob::{BlobSettings, Transport};
+use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings};
+use hozon::domain::{PatientNaming, RecordClass, StartEvent};
+use hozon::listener::WireSettings;
+use std::time::Duration;
+
+fn read_with(text: &str, variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hozon.toml");
+    std::fs::write(&path, text).unwrap();
+    config::read(&path, variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+
+fn read(text: &str) -> Result<Settings, ConfigError> {
+    read_with(text, &[])
+}
+
+fn place_and_reason(text: &str) -> (usize, usize, String) {
+    match read(text) {
+        Err(ConfigError::Wrong { line, column, reason, path }) => {
+            assert!(path.ends_with("hozon.toml"));
+            (line, column, reason)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_empty_file_is_the_defaults_and_they_are_strict() {
+    let settings = read("").unwrap();
+    assert_eq!(settings.profile, Profile::StrictJp);
+    assert_eq!(settings.listener.address.to_string(), "127.0.0.1:9000");
+    assert_eq!(settings.deviations(), [Deviation::RootInClear]);
+    assert_eq!(settings.record_classes.iter().count(), 31);
+    assert_eq!(settings.job_types.iter().count(), 40);
+}
+
+#[test]
+fn every_key_does_something() {
+    let text = r#"
+        profile = "dev"
+        region = "eu-x"
+        [listener]
+        address = "127.0.0.1:1"
+        base_domain = "s3.test"
+        tls = "off"
+        connections_max = 2
+        requests_max = 3
+        header_bytes_max = 5000
+        headers_max = 20
+        header_secs_max = 4
+        idle_secs_max = 5
+        body_pause_secs_max = 6
+        write_stall_secs_max = 7
+        streams_max = 8
+        requests_per_second = 9
+        requests_burst = 10
+        drain_secs_max = 11
+        [s3]
+        presign_secs_max = 12
+        [admin]
+        socket = "a.sock"
+        [index]
+        path = "/i"
+        readers = 13
+        [store]
+        directory = "blobs"
+        [root]
+        key_file = "/k"
+        passphrase_file = "/p"
+        [keys]
+        lease_secs = 14
+        [seal]
+        cipher = "aws-lc-rs"
+        [log]
+        level = "warn"
+        form = "json"
+    "#;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hozon.toml");
+    std::fs::write(&path, text).unwrap();
+    let settings = config::read(&path, std::iter::empty()).unwrap();
+    let listener = &settings.listener;
+    assert!(matches!(listener.wire, WireSettings::PlainOnLoopback));
+    assert_eq!((settings.profile, settings.region.as_str()), (Profile::Dev, "eu-x"));
+    assert_eq!((listener.address.port(), listener.base_domains.as_slice()), (1, &["s3.test".to_owned()][..]));
+    assert_eq!((listener.connections_max, listener.requests_max, listener.header_bytes_max, listener.headers_max), (2, 3, 5_000, 20));
+    let times =
+        [listener.header_time_max, listener.idle_time_max, listener.body_pause_max, listener.write_stall_max, listener.drain_time_max];
+    assert_eq!(times.map(|time| time.as_secs()), [4, 5, 6, 7, 11]);
+    let rate = listener.rate.unwrap();
+    assert_eq!((listener.streams_max, rate.requests_per_second.get(), rate.burst.get()), (8, 9, 10));
+    assert_eq!(settings.presign_life_max, Duration::from_secs(12));
+    assert_eq!(settings.admin_socket, dir.path().join("a.sock"));
+    assert_eq!((settings.index.path.to_str(), settings.index.readers), (Some("/i"), 13));
+    assert_eq!(settings.store, BlobSettings::Local { directory: dir.path().join("blobs") });
+    assert_eq!(settings.root.passphrase_file.as_deref().and_then(|path| path.to_str()), Some("/p"));
+    assert_eq!(settings.leases.life, Duration::from_secs(14));
+    assert_eq!(settings.aead, hozon::seal::Aead::AwsLc);
+    assert_eq!((settings.log.level, settings.log.form), (tracing::Level::WARN, LogForm::Json));
+    assert!(settings.deviations().is_empty());
+}
+
+#[test]
+fn an_unknown_key_is_refused_where_it_stands() {
+    let (line, column, reason) = place_and_reason("region = \"x\"\n[listener]\n  adress = \"127.0.0.1:1\"\n");
+    assert_eq!((line, column), (3, 3));
+    assert!(reason.contains("unknown field `adress`") && reason.contains("`address`"), "{reason}");
+}
+
+#[test]
+fn a_wrong_type_is_refused_where_it_stands() {
+    let (line, _, reason) = place_and_reason("[listener]\nconnections_max = \"many\"\n");
+    assert_eq!(line, 2);
+    assert!(reason.contains("string \"many\""), "{reason}");
+}
+
+#[test]
+fn a_value_out_of_bounds_is_refused_where_it_stands() {
+    for (text, line, says) in [
+        ("[listener]\n\nidle_secs_max = 0\n", 3, "0 is not from 1 to 3600"),
+        ("[listener]\naddress = \"localhost\"\n", 2, "socket address"),
+        ("[listener]\ntls = \"1.1\"\n", 2, "unknown variant `1.1`"),
+        ("region = \"Tokyo!\"\n", 1, "`Tokyo!` is not a region"),
+        ("[listener]\nbase_domain = \"S3:9000\"\n", 2, "not a host name"),
+        ("[store]\n[store.s3]\nendpoint = \"https://e\"\n", 2, "missing field"),
+        ("[listener\n", 1, ""),
+    ] {
+        let (found, _, reason) = place_and_reason(text);
+        assert_eq!(found, line, "{text}: {reason}");
+        assert!(reason.contains(says), "{text}: {reason}");
+    }
+}
+
+#[test]
+fn a_refusal_reads_as_file_line_column_reason() {
+    let text = read("[listener]\nheaders_max = 1\n").unwrap_err().to_string();
+    assert!(text.ends_with("hozon.toml:2:15: 1 is not from 16 to 1000"), "{text}");
+}
+
+#[test]
+fn plain_http_goes_with_neither_the_strict_profile_nor_other_addresses() {
+    let strict = read("[listener]\ntls = \"off\"\n").unwrap_err().to_string();
+    assert!(strict.ends_with("hozon.toml: listener.tls = \"off\" is not possible with profile = \"strict-jp\""), "{strict}");
+    let beyond = read("profile = \"dev\"\n[listener]\naddress = \"0.0.0.0:80\"\ntls = \"off\"\n").unwrap_err().to_string();
+    assert!(beyond.contains("loopback"), "{beyond}");
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let variables = [
+        ("HOZON__LISTENER__ADDRESS", "127.0.0.1:7"),
+        ("HOZON__LISTENER__HEADERS_MAX", "99"),
+        ("HOZON__REGION", "2024"),
+        ("HOZON__ROOT__PASSPHRASE_FILE", "/secret"),
+        ("OTHER", "x"),
+    ];
+    let settings = read_with("[listener]\nheaders_max = 50\n", &variables).unwrap();
+    assert_eq!((settings.listener.address.port(), settings.listener.headers_max, settings.region.as_str()), (7, 99, "2024"));
+    assert!(settings.root.passphrase_file.is_some());
+}
+
+#[test]
+fn a_wrong_variable_is_refused_by_its_name() {
+    for (name, value, says) in [
+        ("HOZON__LISTENER__ADRESS", "x", "unknown field `adress`"),
+        ("HOZON__LISTENER__HEADERS_MAX", "1", "1 is not from 16 to 1000"),
+        ("HOZON__REGION__X", "x", "names no setting"),
+    ] {
+        let refused = read_with("", &[(name, value)]).unwrap_err().to_string();
+        assert!(refused.starts_with(&format!("environment variable {name}: ")) && refused.contains(says), "{refused}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let refused = config::load(std::path::Path::new("/nowhere/hozon.toml")).unwrap_err();
+    assert_eq!(refused.to_string(), "cannot read /nowhere/hozon.toml");
+}
+
+#[test]
+fn weak_settings_are_deviations_of_the_strict_profile() {
+    let text = "[listener]\ntls = \"1.2\"\nrequests_per_second = 0\n[log]\nlevel = \"debug\"\n";
+    let all = [Deviation::Tls12, Deviation::RootInClear, Deviation::NoRate, Deviation::DebugLog];
+    assert_eq!(read(text).unwrap().deviations(), all);
+}
+
+#[test]
+fn shipped_record_classes_carry_the_longer_of_two_legal_terms() {
+    let settings = read("").unwrap();
+    let xray = settings.record_classes.rule(&RecordClass::parse("image.xray").unwrap()).unwrap();
+    assert_eq!(
+        (xray.years_by_law, xray.years_kept, xray.start, xray.patient),
+        (Some(3), Some(5), StartEvent::Completed, PatientNaming::Required)
+    );
+    assert_eq!(settings.job_types.proven_by("Medical Doctor").collect::<Vec<_>>(), ["physician"]);
+    assert!(settings.job_types.job_type("medical_clerk").is_some());
+}
+
+fn catalogue(file: &str, key: &str, text: &str) -> Result<Settings, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(file), text).unwrap();
+    let path = dir.path().join("hozon.toml");
+    std::fs::write(&path, format!("[catalogue]\n{key} = \"{file}\"\n")).unwrap();
+    config::read(&path, std::iter::empty())
+}
+
+#[test]
+fn a_class_kept_for_fewer_years_than_the_law_wants_is_refused_where_it_stands() {
+    let class = |law: u16, kept: u16| {
+        format!(
+            "[[class]]\nid = \"a.b\"\nlabel = \"x\"\nyears_by_law = {law}\nyears_kept = {kept}\nstart = \"created\"\nbasis = \"y\"\nproof = \"read\"\npatient = \"optional\"\n"
+        )
+    };
+    let good = catalogue("c.toml", "record_classes", &class(2, 3)).unwrap();
+    assert_eq!(good.record_classes.iter().count(), 1);
+    let short = catalogue("c.toml", "record_classes", &format!("# mine\n\n{}", class(3, 2))).unwrap_err().to_string();
+    assert!(short.ends_with("c.toml:3:1: class `a.b` is kept for fewer years than the law wants"), "{short}");
+    let twice = catalogue("c.toml", "record_classes", &class(2, 3).repeat(2)).unwrap_err().to_string();
+    assert!(twice.contains("c.toml:10:1: class `a.b` stands here twice"), "{twice}");
+}
+
+#[test]
+fn a_job_type_code_has_one_shape_and_one_row() {
+    let job = |code: &str| format!("[[job_type]]\ncode = \"{code}\"\nlabel = \"x\"\ngroup = \"support\"\nproof = \"read\"\n");
+    assert!(catalogue("j.toml", "job_types", &job("porter")).is_ok());
+    for bad in [job("Porter"), job("porter").repeat(2), job("porter").replace("support", "other")] {
+        assert!(matches!(catalogue("j.toml", "job_types", &bad), Err(ConfigError::Wrong { .. })), "{bad}");
+    }
+}
+
+#[test]
+fn a_remote_store_is_reached_over_tls_or_on_this_machine() {
+    let store = |endpoint: &str| {
+        format!("[store.s3]\nendpoint = \"{endpoint}\"\nbucket = \"b\"\nregion = \"r\"\naccess_key_id = \"a\"\nsecret_key_file = \"/s\"\n")
+    };
+    for (endpoint, transport) in [("https://s3.example", Transport::Tls), ("http://[::1]:8333", Transport::PlainHttp)] {
+        let settings = read(&store(endpoint)).unwrap();
+        assert!(matches!(settings.store, BlobSettings::S3(s3) if s3.transport == transport && s3.endpoint.as_deref() == Some(endpoint)));
+    }
+    for endpoint in ["http://s3.example", "http://127.0.0.1.example", "s3.example", "ftp://localhost"] {
+        let (line, _, reason) = place_and_reason(&store(endpoint));
+        assert!(line == 2 && reason.contains("https:// URL"), "{reason}");
+    }
+}

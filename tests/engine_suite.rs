@@ -1,0 +1,141 @@
+//! What every engine must do, run on each of them, and what only one of them can show.
+//!
+//! A behaviour is a function over `Arc<dyn Engine>` in one of the modules below; [`behaviours`] names all of them
+//! once. One that is not named is dead code, which the lints refuse.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+#[path = "engine/buckets.rs"]
+mod buckets;
+#[path = "engine/condemned.rs"]
+mod condemned;
+#[path = "engine/journal.rs"]
+mod journal;
+#[path = "engine/listing.rs"]
+mod listing;
+#[path = "engine/load.rs"]
+mod load;
+#[path = "engine/model.rs"]
+mod model;
+#[path = "engine/people.rs"]
+mod people;
+#[path = "engine/rows.rs"]
+mod rows;
+#[path = "engine/sqlite.rs"]
+mod sqlite;
+#[path = "engine/uploads.rs"]
+mod uploads;
+#[path = "engine/versions.rs"]
+mod versions;
+#[path = "engine/view.rs"]
+mod view;
+
+/// Makes one test of each behaviour, for the engine that `$fresh` makes empty.
+macro_rules! suite {
+    ($engine:ident, $fresh:path, { $($module:ident: [$($behaviour:ident),+ $(,)?]),+ $(,)? }) => {
+        mod $engine {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $behaviour() {
+                    let (engine, _place) = $fresh();
+                    crate::$module::$behaviour(engine).await;
+                })+
+            })+
+        }
+    };
+}
+
+/// Every behaviour, for one engine.
+macro_rules! behaviours {
+    ($engine:ident, $fresh:path) => {
+        suite!($engine, $fresh, {
+            people: [
+                a_tenant_comes_with_its_keys_and_secrets,
+                key_versions_come_oldest_first,
+                a_tenant_whose_name_is_taken_leaves_nothing_behind,
+                tenants_are_listed_by_name,
+                a_tenant_can_be_disabled_with_its_event,
+                principals_are_unique_by_name_within_a_tenant_only,
+                a_principal_changes_only_from_the_revision_that_was_seen,
+                a_credential_brings_its_principal_and_tenant,
+                an_access_key_is_unique_over_all_tenants,
+                access_keys_are_listed_by_tenant_and_principal,
+                an_access_key_changes_only_from_the_revision_that_was_seen,
+            ],
+            buckets: [
+                a_bucket_is_found_by_tenant_and_name,
+                buckets_are_listed_by_name,
+                a_bucket_changes_only_from_the_revision_that_was_seen,
+                an_empty_bucket_can_be_deleted_once,
+                a_bucket_with_a_key_stays,
+                a_bucket_with_an_open_upload_stays,
+                a_deleted_bucket_takes_no_version_and_no_upload,
+            ],
+            versions: [
+                a_committed_version_comes_back_column_by_column,
+                empty_columns_stay_empty,
+                each_way_of_asking_finds_its_version,
+                a_version_of_another_key_is_not_found_by_its_id,
+                versions_come_newest_first_and_in_pages,
+                a_key_that_exists_cannot_be_inserted_again,
+                an_entry_changes_only_from_the_revision_that_was_seen,
+                an_entry_of_another_bucket_is_not_touched,
+                a_removed_version_leaves_the_older_one_current,
+                a_version_that_was_changed_since_it_was_seen_stays,
+                a_version_of_another_entry_is_not_removed,
+                a_replaced_null_version_goes_in_the_same_commit,
+                a_version_changes_only_from_the_revision_that_was_seen,
+                parts_are_found_by_number_and_by_the_bytes_they_hold,
+                a_removed_version_takes_its_parts_and_condemns_their_blobs,
+            ],
+            condemned: [
+                only_blobs_that_no_row_names_are_condemned,
+                condemned_blobs_come_by_age_and_can_be_forgotten,
+                a_condemned_blob_gets_into_no_version,
+                a_condemned_blob_gets_into_no_upload,
+                a_blob_that_two_versions_share_goes_with_the_last,
+            ],
+            uploads: [
+                an_upload_is_found_in_its_bucket_only,
+                a_bucket_holds_no_more_uploads_than_allowed,
+                parts_come_back_in_the_order_of_their_numbers,
+                a_part_that_comes_again_replaces_the_first_and_condemns_it,
+                a_part_of_an_upload_that_is_gone_is_refused,
+                only_uploads_that_nobody_touches_are_idle,
+                an_aborted_upload_condemns_its_parts,
+                a_completed_upload_keeps_the_parts_it_uses_and_condemns_the_rest,
+                a_complete_without_its_upload_changes_nothing,
+                an_upload_of_another_bucket_completes_nothing,
+                uploads_of_one_key_stand_side_by_side,
+            ],
+            listing: [
+                a_directory_counts_its_keys_and_directories,
+                a_directory_is_live_while_anything_below_it_is,
+                a_key_that_begins_as_a_delete_marker_is_not_live,
+                empty_directories_go_up_to_the_first_that_holds_more,
+                a_cache_learns_only_what_is_new,
+                a_cache_learns_what_has_gone,
+                a_directory_that_comes_again_is_another_one,
+                a_parent_is_told_only_when_a_directory_comes_to_life_or_dies,
+                directories_of_two_buckets_are_strangers,
+            ],
+            journal: [
+                events_come_newest_first_and_in_pages,
+                an_event_that_comes_again_changes_nothing,
+                an_event_key_is_written_once_with_its_first_event,
+                an_empty_append_is_nothing,
+                counts_of_strangers_add_up,
+                a_probe_says_that_writes_succeed,
+            ],
+            load: [
+                of_many_writers_of_one_key_one_wins_each_round,
+                writers_of_many_keys_all_get_in_with_orders_of_their_own,
+                the_conflict_of_one_writer_is_not_the_failure_of_another,
+                an_event_that_many_retry_is_written_once,
+                a_reader_sees_every_commit_that_was_acknowledged,
+                a_write_whose_caller_leaves_happens_whole_or_not_at_all,
+            ],
+        });
+    };
+}
+
+behaviours!(on_sqlite, crate::sqlite::fresh);

@@ -1,0 +1,92 @@
+"""A demo that a script starts, kills and starts again itself. HOZON names the program."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+
+from harness import Gateway
+
+PATIENCE = 120
+
+
+class Demo:
+    """A demo in a directory of the script's."""
+
+    def __init__(self, directory, wrapper=()):
+        self.directory = Path(directory)
+        self.wrapper = [str(word) for word in wrapper]
+        self.process = None
+
+    def start(self, wrapper=None):
+        """Starts it and returns the gateway once it answers."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        facts = self.directory / "demo.json"
+        facts.unlink(missing_ok=True)
+        command = [*(self.wrapper if wrapper is None else [str(word) for word in wrapper]), os.environ.get("HOZON", "hozon")]
+        with self.log_path().open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "demo", "--dir", str(self.directory), "--listen", "127.0.0.1:0"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        began = time.monotonic()
+        while not facts.exists():
+            if self.process.poll() is not None:
+                raise Ended(f"the demo ended with {self.process.returncode}: {self.log()[-800:]}")
+            if time.monotonic() - began > PATIENCE:
+                self.kill()
+                raise AssertionError(f"the demo does not answer: {self.log()[-800:]}")
+            time.sleep(0.02)
+        return Gateway(self.directory)
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        """Ends it as a power cut would: at once, all of it."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        """Ends it as Ctrl-C would."""
+        if self.alive():
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait(timeout=PATIENCE)
+
+    def log_path(self):
+        return self.directory.with_name(self.directory.name + ".log")
+
+    def log(self):
+        path = self.log_path()
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def settings(self):
+        return tomllib.loads((self.directory / "hozon.toml").read_text())
+
+    def index(self):
+        """The database file."""
+        return self.directory / self.settings()["index"]["path"]
+
+    def blobs(self):
+        """The stored files of bodies."""
+        store = self.directory / self.settings()["store"]["directory"]
+        return sorted(path for path in store.rglob("*") if path.is_file())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+class Ended(AssertionError):
+    """The demo ended by itself."""

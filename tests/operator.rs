@@ -1,0 +1,297 @@
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up may stop")]
+//! The operator's way in: the admin API on its socket, and the program's commands as its client.
+
+use bytes::Bytes;
+use hozon::admin::{Admin, AdminError, AdminServices};
+use hozon::audit::Journal;
+use hozon::blob::{BlobSettings, BlobStore};
+use hozon::config;
+use hozon::domain::{Clock, NodeId, SystemClock, TenantId};
+use hozon::engine::{Engine, SqliteEngine, SqliteSettings};
+use hozon::identity::{Authenticator, People};
+use hozon::index::Index;
+use hozon::leases::{LeaseSettings, Leases, SystemMonotonic};
+use hozon::meters::Meters;
+use hozon::root::{Protection, Root};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+struct Gateway {
+    dir: tempfile::TempDir,
+    services: AdminServices,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+fn services(dir: &Path) -> AdminServices {
+    std::fs::write(dir.join("hozon.toml"), "").unwrap();
+    let settings = config::read(&dir.join("hozon.toml"), std::iter::empty()).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let sqlite = SqliteSettings { path: dir.join("index.sqlite"), readers: 1 };
+    let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&sqlite, Arc::clone(&clock)).unwrap());
+    let root = Arc::new(Root::create_file(&dir.join("root.key"), &Protection::FileMode).unwrap());
+    let monotonic = Arc::new(SystemMonotonic::start());
+    let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), monotonic));
+    let meters = Arc::new(Meters::new());
+    let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
+    AdminServices {
+        people: Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), authenticator)),
+        index: Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases))),
+        journal: Arc::new(Journal::new(
+            Arc::clone(&engine),
+            Arc::clone(&leases),
+            Arc::clone(&clock),
+            NodeId::random(),
+            Arc::clone(&meters),
+        )),
+        blobs: BlobStore::open(&BlobSettings::Memory).unwrap(),
+        meters,
+        job_types: settings.job_types,
+        record_classes: settings.record_classes,
+        clock,
+        engine,
+        leases,
+    }
+}
+
+impl Gateway {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let services = services(dir.path());
+        let admin = Admin::bind(&dir.path().join("admin.sock"), services.clone()).await.unwrap();
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(admin.serve(stop.clone().cancelled_owned()));
+        Self { dir, services, stop, serving }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.dir.path().join("admin.sock")
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: &str) -> (StatusCode, String) {
+        let stream = UnixStream::connect(self.socket()).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let _driver = tokio::spawn(connection);
+        let body: Full<Bytes> = Full::from(body.to_owned());
+        let request = Request::builder().method(method).uri(path).header("host", "x").body(body).unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        let status = answer.status();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn code(&self, method: Method, path: &str, body: &str) -> (u16, String) {
+        let (status, text) = self.ask(method, path, body).await;
+        let problem: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(problem["status"], status.as_u16());
+        (status.as_u16(), problem["code"].as_str().unwrap().to_owned())
+    }
+
+    /// Runs the program as an operator would.
+    async fn hozon(&self, arguments: &[&str]) -> Output {
+        let mut command = program();
+        command.arg("--socket").arg(self.socket()).args(arguments);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        let ran = self.hozon(&[&["--output", "json"], arguments].concat()).await;
+        assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        serde_json::from_slice(&ran.stdout).unwrap()
+    }
+}
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hozon"));
+    command.env_clear().env("PATH", "/usr/bin:/bin");
+    command
+}
+
+fn said(ran: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sets_up_a_hospital_and_each_step_is_in_its_log() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.json(&["tenant", "create", "hikari", "--facility", "1312345678"]).await;
+    let id = tenant["id"].as_str().unwrap();
+    let physician =
+        ["principal", "create", "sato", "--tenant", "hikari", "--kind", "person", "--job-type", "physician", "--grant", "karte=read,list"];
+    assert_eq!(gateway.json(&physician).await["grants"], json!([{"bucket": "karte", "rights": ["read", "list"]}]));
+    let bucket = gateway.json(&["bucket", "create", "karte", "--tenant", "hikari", "--default-class", "chart.medical"]).await;
+    assert_eq!((&bucket["mode"], &bucket["versioning"]), (&json!("records"), &json!("on")));
+    let made = gateway.json(&["credential", "create", "--tenant", id, "--principal", "sato"]).await;
+    let (key, secret) = (made["access_key"].as_str().unwrap(), made["secret_key"].as_str().unwrap());
+    assert_eq!(secret.len(), 40);
+
+    for listed in [
+        gateway.json(&["credential", "list", "--tenant", "hikari", "--principal", "sato"]).await,
+        gateway.json(&["credential", "show", "--tenant", "hikari", key]).await,
+        gateway.json(&["principal", "list", "--tenant", "hikari"]).await,
+    ] {
+        assert!(!listed.to_string().contains(secret), "a secret is shown once");
+    }
+    assert_eq!(gateway.json(&["bucket", "disable", "--tenant", "hikari", "karte"]).await["standing"], "disabled");
+    assert_eq!(gateway.json(&["credential", "disable", "--tenant", "hikari", key]).await["standing"], "disabled");
+    assert_eq!(gateway.json(&["principal", "disable", "--tenant", "hikari", "sato"]).await["standing"], "disabled");
+    assert_eq!(gateway.json(&["tenant", "disable", "hikari"]).await["standing"], "disabled");
+    assert_eq!(gateway.json(&["tenant", "show", "hikari"]).await["standing"], "disabled");
+    assert_eq!(gateway.json(&["bucket", "list", "--tenant", "hikari"]).await[0]["name"], "karte");
+
+    let events = gateway.services.journal.events(TenantId::parse(id).unwrap(), None, 100).await.unwrap();
+    let actions: Vec<&str> = events.iter().rev().map(|(_, event)| event.action.as_str()).collect();
+    let done = [
+        "create-tenant",
+        "create-principal",
+        "create-bucket",
+        "create-credential",
+        "disable-bucket",
+        "disable-credential",
+        "disable-principal",
+        "disable-tenant",
+    ];
+    assert_eq!(actions, done);
+    assert!(events.iter().all(|(_, event)| event.actor.name.starts_with("user-") && event.actor.proven_by == "admin-socket"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_what_and_has_its_own_exit_code() {
+    let gateway = Gateway::start().await;
+    gateway.json(&["tenant", "create", "hikari"]).await;
+    for (arguments, says) in [
+        (&["tenant", "create", "hikari"][..], "there is a tenant `hikari` already (name-taken)"),
+        (&["tenant", "create", "Hikari!"], "bad-request"),
+        (&["tenant", "show", "nobody"], "there is no tenant `nobody` (not-found)"),
+        (&["principal", "show", "--tenant", "hikari", "no/body"], "there is no principal `no/body`"),
+        (&["principal", "create", "x", "--tenant", "hikari", "--kind", "person", "--job-type", "wizard"], "there is no job type `wizard`"),
+        (&["bucket", "create", "karte", "--tenant", "hikari", "--default-class", "no.class"], "there is no record class `no.class`"),
+        (&["credential", "create", "--tenant", "hikari", "--principal", "x"], "there is no principal `x`"),
+        (&["credential", "create", "--tenant", "hikari", "--principal", "x", "--expires", "2001-01-01T00:00:00Z"], "lies in the past"),
+        (&["credential", "create", "--tenant", "hikari", "--principal", "x", "--expires", "soon"], "`soon` is no moment"),
+    ] {
+        let ran = gateway.hozon(arguments).await;
+        assert_eq!(ran.status.code(), Some(3), "{arguments:?}: {}", said(&ran));
+        assert!(said(&ran).contains(says), "{arguments:?}: {}", said(&ran));
+    }
+}
+
+#[test]
+fn nobody_answering_and_a_wrong_command_line_have_their_own_exit_codes() {
+    let ran = program().args(["--socket", "/nowhere/admin.sock", "tenant", "list"]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(4));
+    assert!(
+        said(&ran).contains("nobody answers on /nowhere/admin.sock") && said(&ran).contains("next: is a gateway running"),
+        "{}",
+        said(&ran)
+    );
+    for wrong in [&["tenant", "burn"][..], &["tenant"], &[], &["principal", "list"], &["audit", "search"], &["serve", "--port", "1"]] {
+        let ran = program().args(wrong).output().unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{wrong:?}: {}", said(&ran));
+        assert!(!ran.stderr.is_empty(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn help_is_enough_for_a_stranger() {
+    let help = program().arg("--help").output().unwrap();
+    assert!(help.status.success());
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("Begin with `hozon demo`") && help.contains("Exit codes"), "{help}");
+    for command in ["demo", "serve", "doctor", "root", "tenant", "principal", "credential", "bucket", "audit"] {
+        assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{command}");
+        let own = program().args([command, "--help"]).output().unwrap();
+        assert!(own.status.success() && String::from_utf8_lossy(&own.stdout).contains("Usage: hozon "), "{command}");
+    }
+    for (command, example) in
+        [("tenant", "hozon tenant create hikari"), ("bucket", "hozon bucket create karte"), ("principal", "--grant karte=read")]
+    {
+        let own = program().args([command, "create", "--help"]).output().unwrap();
+        assert!(String::from_utf8_lossy(&own.stdout).contains(example), "{command}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_for_people_and_never_speaks_to_the_terminal() {
+    let gateway = Gateway::start().await;
+    gateway.json(&["tenant", "create", "hikari"]).await;
+    let named = ["principal", "create", "eve", "--tenant", "hikari", "--kind", "app", "--display-name", "\u{1b}[31mred"];
+    gateway.json(&named).await;
+    let shown = String::from_utf8(gateway.hozon(&["principal", "list", "--tenant", "hikari"]).await.stdout).unwrap();
+    assert!(shown.contains("NAME") && shown.contains("eve") && !shown.contains('\u{1b}'), "{shown:?}");
+}
+
+#[tokio::test]
+async fn problems_have_stable_codes() {
+    let gateway = Gateway::start().await;
+    let (get, post) = (Method::GET, Method::POST);
+    assert_eq!(gateway.code(get.clone(), "/v2/tenants", "").await, (404, "no-such-route".into()));
+    assert_eq!(gateway.code(Method::DELETE, "/v1/tenants", "").await, (405, "method-not-allowed".into()));
+    assert_eq!(gateway.code(post.clone(), "/v1/tenants", "{").await, (400, "bad-request".into()));
+    assert_eq!(gateway.code(post.clone(), "/v1/tenants", r#"{"name":"a","nmae":"b"}"#).await, (400, "bad-request".into()));
+    assert_eq!(gateway.code(get.clone(), "/v1/tenants/%FF", "").await, (400, "bad-request".into()));
+    assert_eq!(gateway.code(post, "/v1/tenants", &" ".repeat(3 << 20)).await, (413, "too-large".into()));
+    gateway.ask(Method::POST, "/v1/tenants", r#"{"name":"a"}"#).await;
+    assert_eq!(gateway.code(get, "/v1/tenants/a/credentials?pricipal=x", "").await, (400, "bad-request".into()));
+}
+
+#[tokio::test]
+async fn health_and_metrics_are_on_the_socket() {
+    let gateway = Gateway::start().await;
+    assert_eq!(gateway.ask(Method::GET, "/healthz", "").await.0, 200);
+    gateway.ask(Method::POST, "/v1/tenants", r#"{"name":"a"}"#).await;
+    let (status, ready) = gateway.ask(Method::GET, "/readyz", "").await;
+    let ready: Value = serde_json::from_str(&ready).unwrap();
+    let names: Vec<&str> = ready["dependencies"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!((status.as_u16(), &ready["ready"], names), (200, &json!(true), vec!["index", "store", "keys"]));
+    assert!(gateway.ask(Method::GET, "/metrics", "").await.1.contains("hozon_audit_append_duration_seconds_count 1\n"));
+}
+
+#[tokio::test]
+async fn a_withdrawn_root_shows_as_unready_keys() {
+    let gateway = Gateway::start().await;
+    let (_, made) = gateway.ask(Method::POST, "/v1/tenants", r#"{"name":"a"}"#).await;
+    let made: Value = serde_json::from_str(&made).unwrap();
+    std::fs::remove_file(gateway.dir.path().join("root.key")).unwrap();
+    gateway.services.leases.purge(TenantId::parse(made["id"].as_str().unwrap()).unwrap());
+    let (status, ready) = gateway.ask(Method::GET, "/readyz", "").await;
+    assert_eq!(status.as_u16(), 503);
+    assert!(ready.contains(r#"{"name":"keys","ready":false"#), "{ready}");
+    let refused = gateway.code(Method::POST, "/v1/tenants/a/buckets", r#"{"name":"karte","mode":"records"}"#).await;
+    assert_eq!(refused.0, 503, "nothing is done that cannot be recorded");
+}
+
+#[tokio::test]
+async fn the_socket_is_the_own_users_alone_and_goes_with_the_gateway() {
+    let gateway = Gateway::start().await;
+    let socket = gateway.socket();
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let second = Admin::bind(&socket, gateway.services.clone()).await.unwrap_err();
+    assert!(matches!(second, AdminError::InUse { .. }), "{second}");
+    gateway.stop.cancel();
+    gateway.serving.await.unwrap();
+    assert!(!socket.exists());
+}
+
+#[tokio::test]
+async fn a_socket_left_behind_is_replaced_and_nothing_else_is() {
+    let gateway = Gateway::start().await;
+    let left = gateway.dir.path().join("left.sock");
+    drop(std::os::unix::net::UnixListener::bind(&left).unwrap());
+    assert!(Admin::bind(&left, gateway.services.clone()).await.is_ok());
+    let file = gateway.dir.path().join("file");
+    std::fs::write(&file, "mine").unwrap();
+    assert!(matches!(Admin::bind(&file, gateway.services.clone()).await, Err(AdminError::NoSocket { .. })));
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+    let tcp = Admin::bind(Path::new("127.0.0.1:9001"), gateway.services.clone()).await.unwrap_err();
+    assert_eq!(tcp.to_string(), "the admin listener takes a path of a Unix socket, not the address `127.0.0.1:9001`");
+}

@@ -1,0 +1,26 @@
+//! S3 over the whole gateway without a network: requests are signed as clients sign them and answered by the
+//! endpoint that the listener serves.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up may stop")]
+
+#[path = "s3/answered.rs"]
+mod answered;
+#[path = "s3/bodies.rs"]
+mod bodies;
+#[path = "s3/buckets.rs"]
+mod buckets;
+#[path = "s3/copies.rs"]
+mod copies;
+#[path = "s3/gateway.rs"]
+mod gateway;
+#[path = "s3/listings.rs"]
+mod listings;
+#[path = "s3/objects.rs"]
+mod objects;
+#[path = "s3/operations.rs"]
+mod operations;
+#[path = "s3/signing.rs"]
+mod signing;
+#[path = "s3/uploads.rs"]
+mod uploads;
+#[path = "s3/versions.rs"]
+mod versions;

@@ -1,0 +1,241 @@
+//! A gateway in memory with two hospitals, and short ways to ask it.
+
+use crate::signing::{Key, sha256, stamp, uri};
+use bytes::Bytes;
+use futures::FutureExt;
+use hozon::audit::{Event, Journal, OutcomeLog, ProviderLog};
+use hozon::blob::{BlobSettings, BlobStore};
+use hozon::domain::{Clock, Grant, NodeId, PrincipalKind, Profile, Right, SystemClock, TenantId, limits};
+use hozon::engine::{Engine, Events, SqliteEngine, SqliteSettings};
+use hozon::identity::{Authenticator, NewPrincipal, People};
+use hozon::index::Index;
+use hozon::keys::Keyring;
+use hozon::leases::{LeaseSettings, Leases, SystemMonotonic};
+use hozon::meters::Observed;
+use hozon::objects::Objects;
+use hozon::policy::Gate;
+use hozon::root::{Protection, Root};
+use hozon::s3::{self, Endpoint, Front};
+use hozon::seal::{Aead, PlainPool};
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::service::Service;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A whole gateway. Its files go when it is dropped.
+pub(crate) struct Gateway {
+    endpoint: Endpoint,
+    pub(crate) people: People,
+    pub(crate) journal: Arc<Journal>,
+    leases: Arc<Leases>,
+    clock: Arc<dyn Clock>,
+    _directory: tempfile::TempDir,
+}
+
+/// Someone who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) tenant: TenantId,
+    pub(crate) key: Key,
+}
+
+/// A request in plain text.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What came back, read to its end.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// The operation that the listener counts it as.
+    pub(crate) operation: &'static str,
+}
+
+impl Gateway {
+    pub(crate) async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sqlite = SqliteSettings { path: directory.path().join("index.sqlite"), readers: 2 };
+        let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&sqlite, Arc::clone(&clock)).unwrap());
+        let root = Arc::new(Root::create_file(&directory.path().join("root"), &Protection::FileMode).unwrap());
+        let monotonic = Arc::new(SystemMonotonic::start());
+        let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), monotonic));
+        let blobs = BlobStore::open(&BlobSettings::Memory).unwrap();
+        let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
+        let journal = Arc::new(Journal::new(
+            Arc::clone(&engine),
+            Arc::clone(&leases),
+            Arc::clone(&clock),
+            NodeId::random(),
+            Arc::new(hozon::meters::Meters::new()),
+        ));
+        let (outcomes, _writer) = OutcomeLog::start(Arc::clone(&journal));
+        let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
+        let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
+        let people = People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator));
+        let objects = Objects {
+            gate: Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal))),
+            index,
+            keys: Arc::new(Keyring::new(Arc::clone(&leases))),
+            blobs,
+            outcomes,
+            journal: Arc::clone(&journal),
+            clock: Arc::clone(&clock),
+            aead: Aead::AesGcm,
+            pool: PlainPool::new(4, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
+        };
+        let front = Front {
+            objects,
+            authenticator,
+            provider_log,
+            clock: Arc::clone(&clock),
+            region: crate::signing::REGION.to_owned(),
+            base_domains: vec!["localhost".to_owned()],
+            presign_life_max: Duration::from_secs(900),
+            native: Arc::new(|who, parts, _| {
+                async move { Response::new(Bytes::from(format!("{} {}", who.name(), parts.uri.path()))) }.boxed()
+            }),
+        };
+        let endpoint = s3::service(front).unwrap();
+        Self { endpoint, people, journal, leases, clock, _directory: directory }
+    }
+
+    /// A new hospital.
+    pub(crate) async fn tenant(&self, name: &str) -> TenantId {
+        self.leases.create_tenant(name, None, self.clock.now()).await.unwrap().id
+    }
+
+    /// Someone of a hospital with rights on a bucket, or on all with `*`.
+    pub(crate) async fn person(&self, tenant: TenantId, name: &str, grants: &[(&str, &[Right])]) -> Person {
+        let grants = grants.iter().map(|(bucket, rights)| Grant { bucket: (*bucket).to_owned(), rights: rights.to_vec() });
+        let profile = Profile { grants: grants.collect(), ..Profile::default() };
+        let new = NewPrincipal { name: name.to_owned(), kind: PrincipalKind::App, profile };
+        self.people.create_principal(tenant, new, Events::default()).await.unwrap();
+        let (key, secret) = self.people.create_access_key(tenant, name, None, Events::default()).await.unwrap();
+        Person { tenant, key: Key { access: key.id, secret: secret.as_str().to_owned() } }
+    }
+
+    /// A hospital and an app of it that may do everything.
+    pub(crate) async fn with_app() -> (Self, Person) {
+        let gateway = Self::start().await;
+        let tenant = gateway.tenant("kita").await;
+        let app = gateway.person(tenant, "app", &[("*", &Right::ALL)]).await;
+        (gateway, app)
+    }
+
+    /// Asks as someone, with the whole body signed.
+    pub(crate) async fn ask(&self, who: &Person, ask: &Ask) -> Told {
+        let mut request = ask.request();
+        who.key.sign(&mut request, &sha256(&ask.body), &stamp(0));
+        self.send(request, ask.body.clone()).await
+    }
+
+    /// Sends a request that is signed already, or not at all.
+    pub(crate) async fn send(&self, parts: http::request::Parts, body: Vec<u8>) -> Told {
+        let response = self.endpoint.call(Request::from_parts(parts, Full::new(Bytes::from(body)))).await.unwrap();
+        Told::read(response).await
+    }
+
+    /// All events of a hospital, newest first.
+    pub(crate) async fn events(&self, tenant: TenantId) -> Vec<Event> {
+        self.journal.events(tenant, None, 1_000).await.unwrap().into_iter().map(|(_, event)| event).collect()
+    }
+}
+
+impl Ask {
+    pub(crate) fn new(method: Method, path: &str) -> Self {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let headers = vec![("host".to_owned(), "localhost:9000".to_owned())];
+        Self { method, path: path.to_owned(), query: query.to_owned(), headers, body: Vec::new() }
+    }
+
+    pub(crate) fn get(path: &str) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(crate) fn head(path: &str) -> Self {
+        Self::new(Method::HEAD, path)
+    }
+
+    pub(crate) fn put(path: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..Self::new(Method::PUT, path) }
+    }
+
+    pub(crate) fn post(path: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..Self::new(Method::POST, path) }
+    }
+
+    pub(crate) fn delete(path: &str) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.retain(|(other, _)| other != name || other != "host");
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub(crate) fn request(&self) -> http::request::Parts {
+        let mut request = Request::builder().method(self.method.clone()).uri(uri(&self.path, &self.query)).body(()).unwrap();
+        for (name, value) in &self.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        if !self.body.is_empty() || matches!(self.method, Method::PUT | Method::POST) {
+            let length = HeaderValue::from_str(&self.body.len().to_string()).unwrap();
+            request.headers_mut().entry("content-length").or_insert(length);
+        }
+        request.into_parts().0
+    }
+}
+
+impl Told {
+    async fn read(response: Response<s3s::Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let operation = parts.extensions.get::<Observed>().unwrap().operation;
+        Self { status: parts.status, headers: parts.headers, body, operation }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The text of the first element of this name.
+    pub(crate) fn element(&self, name: &str) -> Option<String> {
+        self.elements(name).into_iter().next()
+    }
+
+    /// The texts of all elements of this name.
+    pub(crate) fn elements(&self, name: &str) -> Vec<String> {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let rests = self.text().split(&open).skip(1);
+        rests.map(|rest| rest.split(&close).next().unwrap().replace("&quot;", "\"").replace("&amp;", "&")).collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The error's code, or the status where there is no document.
+    pub(crate) fn code(&self) -> String {
+        self.element("Code").unwrap_or_else(|| self.status.as_str().to_owned())
+    }
+
+    /// The same answer, which must be a success.
+    #[track_caller]
+    pub(crate) fn good(self) -> Self {
+        assert!(self.status.is_success(), "{} {}", self.status, String::from_utf8_lossy(&self.body));
+        self
+    }
+}
