@@ -129,8 +129,8 @@ async fn get(gateway: &Gateway, direct: &Direct) {
     println!("64 MiB GET over TLS, local store in the page cache");
     let body = Bytes::from(vec![0x5a; LARGE]);
     let path = "/files/large.bin".to_owned();
-    Connection::open(&gateway.target()).await.put(&path, body.clone(), true).await;
-    Connection::open(&direct.target()).await.put("/large.bin", body, true).await;
+    Connection::open(&gateway.target()).await.put_with_trailer(&path, body.clone()).await;
+    Connection::open(&direct.target()).await.put_with_trailer("/large.bin", body).await;
     let mut sides = vec![
         Side { name: "gateway", target: gateway.target(), pid: gateway.pid(), path: path.clone() },
         Side { name: "direct", target: direct.target(), pid: direct.pid(), path: "/large.bin".to_owned() },
@@ -164,7 +164,7 @@ async fn put(gateway: &Gateway, direct: &Direct) {
         async move {
             let mut connection = Connection::open(&target).await;
             for _ in 0..2 {
-                connection.put(&path, body.clone(), true).await;
+                connection.put_with_trailer(&path, body.clone()).await;
             }
             2 * LARGE as u64
         }
@@ -188,7 +188,7 @@ async fn hammer(target: &Target, clients: usize, time: Duration, what: fn(usize,
                 let one = Instant::now();
                 match what(client, number) {
                     What::Get(path, range) => drop(connection.get(&path, range).await),
-                    What::Put(path) => connection.put(&path, small.clone(), false).await,
+                    What::Put(path) => connection.put(&path, small.clone()).await,
                 }
                 latencies.push(one.elapsed().as_secs_f64() * 1e3);
             }
@@ -216,7 +216,7 @@ async fn small_get(gateway: &Gateway) {
     println!("4 KiB GET with policy and durable audit");
     let mut connection = Connection::open(&gateway.target()).await;
     for number in 0..1_000 {
-        connection.put(&format!("/files/small/{number:04}"), Bytes::from(vec![0x33; SMALL]), false).await;
+        connection.put(&format!("/files/small/{number:04}"), Bytes::from(vec![0x33; SMALL])).await;
     }
     for clients in [1, 16, 64] {
         let cpu = process::cpu_seconds(gateway.pid());
@@ -240,7 +240,7 @@ async fn small_put(gateway: &Gateway) {
 async fn range(gateway: &Gateway) {
     println!("64 KiB range of a 1 GiB object, one client");
     let mut connection = Connection::open(&gateway.target()).await;
-    connection.put("/files/giant.bin", Bytes::from(vec![0x11; 1 << 30]), true).await;
+    connection.put_with_trailer("/files/giant.bin", Bytes::from(vec![0x11; 1 << 30])).await;
     let path = |_, number: u64| {
         let start = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % ((1 << 30) - 65_536);
         What::Get("/files/giant.bin".to_owned(), Some((start, start + 65_535)))
@@ -258,7 +258,7 @@ async fn range(gateway: &Gateway) {
 async fn memory(gateway: &Gateway) {
     println!("64 concurrent transfers of 512 MiB, half up, half down");
     let mut connection = Connection::open(&gateway.target()).await;
-    connection.put("/files/half.bin", Bytes::from(vec![0x22; 512 << 20]), true).await;
+    connection.put_with_trailer("/files/half.bin", Bytes::from(vec![0x22; 512 << 20])).await;
     let body = Bytes::from(vec![0x44; 512 << 20]);
     let peak = process::watch_memory(gateway.pid());
     let mut tasks = Vec::new();
@@ -269,7 +269,7 @@ async fn memory(gateway: &Gateway) {
             if number % 2 == 0 {
                 connection.get("/files/half.bin", None).await;
             } else {
-                connection.put(&format!("/files/mem/{}", number % 4), body, true).await;
+                connection.put_with_trailer(&format!("/files/mem/{}", number % 4), body).await;
             }
         }));
     }

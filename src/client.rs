@@ -123,8 +123,7 @@ impl Client {
         &self,
         method: Method,
         path_and_query: &str,
-        headers: &[(&str, &str)],
-        body: Bytes,
+        (headers, body): (&[(&str, &str)], Bytes),
         now: crate::domain::UtcTime,
     ) -> Result<Answer, ClientError> {
         let host = self.endpoint.authority().map_or("", http::uri::Authority::as_str);

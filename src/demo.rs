@@ -245,7 +245,7 @@ async fn store_records(endpoint: &str, places: &Places, people: &BTreeMap<String
         let headers =
             [("content-type", record.content_type), ("x-amz-meta-patient-id", record.patient), ("x-amz-meta-record-class", record.class)];
         let path = format!("/{}/{}", people::RECORDS_BUCKET, record.key);
-        let answer = client.send(Method::PUT, &path, &headers, Bytes::from(record.body), SystemClock.now()).await?;
+        let answer = client.send(Method::PUT, &path, (&headers, Bytes::from(record.body)), SystemClock.now()).await?;
         if !answer.status.is_success() {
             return Err(DemoError::Refused { status: answer.status.as_u16() });
         }

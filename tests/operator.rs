@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up may stop")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up may stop")]
 //! The operator's way in: the admin API on its socket, and the program's commands as its client.
 
 use bytes::Bytes;
@@ -141,6 +141,7 @@ async fn an_operator_sets_up_a_hospital_and_each_step_is_in_its_log() {
     ] {
         assert!(!listed.to_string().contains(secret), "a secret is shown once");
     }
+    assert_eq!(gateway.json(&["bucket", "disable", "--tenant", "hikari", "karte"]).await["standing"], "disabled");
     assert_eq!(gateway.json(&["credential", "disable", "--tenant", "hikari", key]).await["standing"], "disabled");
     assert_eq!(gateway.json(&["principal", "disable", "--tenant", "hikari", "sato"]).await["standing"], "disabled");
     assert_eq!(gateway.json(&["tenant", "disable", "hikari"]).await["standing"], "disabled");
@@ -154,6 +155,7 @@ async fn an_operator_sets_up_a_hospital_and_each_step_is_in_its_log() {
         "create-principal",
         "create-bucket",
         "create-credential",
+        "disable-bucket",
         "disable-credential",
         "disable-principal",
         "disable-tenant",

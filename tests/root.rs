@@ -147,3 +147,24 @@ fn root_and_data_must_not_lie_together_in_production() {
     let outside = Root::create_file(&root_path(&directory), &Protection::FileMode).unwrap();
     outside.check_production(&data).unwrap();
 }
+
+/// Files as an independent implementation of `docs/format.md` wrote them; they must open for ever.
+#[tokio::test]
+async fn root_files_of_the_first_format_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let place_of = |name: &str, contents: &[u8]| {
+        let path = directory.path().join(name);
+        write_private(&path, contents);
+        path
+    };
+    let clear = place_of("clear.key", include_bytes!("vectors/root/clear.key"));
+    let sealed = place_of("sealed.key", include_bytes!("vectors/root/sealed.key"));
+    let passphrase = Passphrase::File(place_of("passphrase", include_bytes!("vectors/root/passphrase")));
+    let wrapped = hex::decode(include_str!("vectors/root/wrapped_kek.hex").trim()).unwrap();
+    let tenant = TenantId::from_bytes([0xab; 16]);
+    let key: Vec<u8> = (100..132).collect();
+    for (path, protection) in [(clear, Protection::FileMode), (sealed, Protection::Passphrase(passphrase))] {
+        let root = Root::open_file(&path, &protection).unwrap();
+        assert_eq!(root.unwrap(tenant, &place(tenant), &wrapped).await.unwrap().expose().as_slice(), key);
+    }
+}

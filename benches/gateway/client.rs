@@ -13,19 +13,19 @@ use tokio::net::TcpStream;
 
 /// Where a side answers, and as whom to ask.
 #[derive(Clone)]
-pub struct Target {
-    pub port: u16,
-    pub client: Arc<Client>,
+pub(crate) struct Target {
+    pub(crate) port: u16,
+    pub(crate) client: Arc<Client>,
 }
 
-pub struct Connection {
+pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     client: Arc<Client>,
     port: u16,
 }
 
 impl Connection {
-    pub async fn open(target: &Target) -> Self {
+    pub(crate) async fn open(target: &Target) -> Self {
         let tcp = TcpStream::connect(("127.0.0.1", target.port)).await.unwrap();
         tcp.set_nodelay(true).unwrap();
         let connector = tokio_rustls::TlsConnector::from(target.client.tls());
@@ -35,7 +35,7 @@ impl Connection {
         Self { sender, client: Arc::clone(&target.client), port: target.port }
     }
 
-    pub async fn get(&mut self, path: &str, range: Option<(u64, u64)>) -> u64 {
+    pub(crate) async fn get(&mut self, path: &str, range: Option<(u64, u64)>) -> u64 {
         let mut request = self.request(Method::GET, path, Bytes::new());
         if let Some((first, last)) = range {
             request.headers_mut().insert("range", format!("bytes={first}-{last}").parse().unwrap());
@@ -46,28 +46,26 @@ impl Connection {
         bytes
     }
 
-    pub async fn put(&mut self, path: &str, body: Bytes, trailer: bool) {
-        let request = if trailer {
-            let length = body.len();
-            let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &body).to_be_bytes();
-            let end =
-                format!("\r\n0\r\nx-amz-checksum-crc64nvme:{}\r\n\r\n", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, crc));
-            let chunked = [format!("{length:x}\r\n").as_bytes(), &body, end.as_bytes()].concat();
-            let mut request = self.request(Method::PUT, path, Bytes::from(chunked));
-            for (name, value) in [
-                ("content-encoding", "aws-chunked"),
-                ("x-amz-trailer", "x-amz-checksum-crc64nvme"),
-                ("x-amz-decoded-content-length", &length.to_string()),
-            ] {
-                request.headers_mut().insert(http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
-            }
-            self.client.sign(&mut request, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", SystemClock.now()).unwrap();
-            request
-        } else {
-            let mut request = self.request(Method::PUT, path, body);
-            self.client.sign(&mut request, "UNSIGNED-PAYLOAD", SystemClock.now()).unwrap();
-            request
-        };
+    pub(crate) async fn put(&mut self, path: &str, body: Bytes) {
+        let mut request = self.request(Method::PUT, path, body);
+        self.client.sign(&mut request, "UNSIGNED-PAYLOAD", SystemClock.now()).unwrap();
+        let (status, _) = self.send(request).await;
+        assert!(status.is_success(), "PUT {path}: {status}");
+    }
+
+    /// As the newest SDKs send: in one unsigned chunk with a CRC64NVME trailer.
+    pub(crate) async fn put_with_trailer(&mut self, path: &str, body: Bytes) {
+        let length = body.len();
+        let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &body).to_be_bytes();
+        let crc = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, crc);
+        let end = format!("\r\n0\r\nx-amz-checksum-crc64nvme:{crc}\r\n\r\n");
+        let chunked = [format!("{length:x}\r\n").as_bytes(), &body, end.as_bytes()].concat();
+        let mut request = self.request(Method::PUT, path, Bytes::from(chunked));
+        let headers = request.headers_mut();
+        headers.insert("content-encoding", "aws-chunked".parse().unwrap());
+        headers.insert("x-amz-trailer", "x-amz-checksum-crc64nvme".parse().unwrap());
+        headers.insert("x-amz-decoded-content-length", length.into());
+        self.client.sign(&mut request, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", SystemClock.now()).unwrap();
         let (status, _) = self.send(request).await;
         assert!(status.is_success(), "PUT {path}: {status}");
     }

@@ -18,7 +18,7 @@ const SEGMENT: usize = 256 << 10;
 type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// Serves and takes files of `dir`, with the certificate that lies there, until killed.
-pub fn serve(dir: &Path) {
+pub(crate) fn serve(dir: &Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let acceptor = tokio_rustls::TlsAcceptor::from(super::process::server_tls(dir));
@@ -75,7 +75,7 @@ async fn take(path: PathBuf, mut body: Incoming) {
     let mut framing = Framing::default();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.unwrap().into_data() else { continue };
-        for piece in framing.payload(&data) {
+        if let Some(piece) = framing.payload(&data) {
             crc.update(piece);
             segment.extend_from_slice(piece);
             if segment.len() >= SEGMENT {

@@ -35,20 +35,20 @@ fn wait_for(path: &Path) -> String {
 }
 
 /// The gateway, with the demo's people, on a directory of its own.
-pub struct Gateway {
+pub(crate) struct Gateway {
     running: Running,
     dir: tempfile::TempDir,
     target: Target,
 }
 
 impl Gateway {
-    pub fn start(aead: &str) -> Self {
+    pub(crate) fn start(aead: &str) -> Self {
         let dir = tempfile::tempdir_in(std::env::current_dir().unwrap().join("target")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_hozon"))
             .args(["demo", "--listen", "127.0.0.1:0", "--dir"])
             .arg(dir.path())
-            .env("HOZON__SEAL__AEAD", aead)
-            .env("HOZON__LISTENER__REQUESTS_PER_SECOND", "1000000")
+            .env("HOZON__SEAL__CIPHER", aead)
+            .env("HOZON__LISTENER__REQUESTS_PER_SECOND", "0")
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -61,28 +61,28 @@ impl Gateway {
         Self { running: Running(child), dir, target: Target { port, client: Arc::new(client) } }
     }
 
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.running.0.id()
     }
 
-    pub fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         self.target.clone()
     }
 }
 
 /// This program again, as the server that copies.
-pub struct Direct {
+pub(crate) struct Direct {
     running: Running,
     dir: PathBuf,
     target: Target,
 }
 
 impl Direct {
-    pub fn start(dir: &Path) -> Self {
+    pub(crate) fn start(dir: &Path) -> Self {
         let port = dir.join("direct.port");
         let _old = fs::remove_file(&port);
         let child = Command::new(std::env::current_exe().unwrap()).env("HOZON_BENCH_DIRECT", dir).spawn().unwrap();
@@ -90,28 +90,28 @@ impl Direct {
         Self { running: Running(child), dir: dir.to_owned(), target: target_at(dir, port) }
     }
 
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.join("direct").join(name)
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.running.0.id()
     }
 
-    pub fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         self.target.clone()
     }
 }
 
 /// nginx serving the plain file over TLS.
-pub struct Nginx {
+pub(crate) struct Nginx {
     _running: Running,
     worker: u32,
     target: Target,
 }
 
 impl Nginx {
-    pub fn start(dir: &Path, file: &Path) -> Option<Self> {
+    pub(crate) fn start(dir: &Path, file: &Path) -> Option<Self> {
         Command::new("nginx").arg("-v").stderr(Stdio::null()).status().ok()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (dir_text, root) = (dir.display(), file.parent().unwrap().display());
@@ -132,11 +132,11 @@ impl Nginx {
         Some(Self { _running: Running(child), worker, target: target_at(dir, port) })
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.worker
     }
 
-    pub fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         self.target.clone()
     }
 }
@@ -148,7 +148,7 @@ fn target_at(dir: &Path, port: u16) -> Target {
 }
 
 /// The certificate that the gateway's demo made, for the server that copies.
-pub fn server_tls(dir: &Path) -> Arc<rustls::ServerConfig> {
+pub(crate) fn server_tls(dir: &Path) -> Arc<rustls::ServerConfig> {
     use rustls::pki_types::pem::PemObject;
     let chain = rustls::pki_types::CertificateDer::pem_file_iter(dir.join("server.pem")).unwrap().map(Result::unwrap).collect();
     let key = rustls::pki_types::PrivateKeyDer::from_pem_file(dir.join("server.key")).unwrap();
@@ -158,7 +158,7 @@ pub fn server_tls(dir: &Path) -> Arc<rustls::ServerConfig> {
 }
 
 /// User and system time of a process so far.
-pub fn cpu_seconds(pid: u32) -> f64 {
+pub(crate) fn cpu_seconds(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
@@ -166,7 +166,7 @@ pub fn cpu_seconds(pid: u32) -> f64 {
 }
 
 /// Threads that create, fsync, rename and fsync the directory of small files: creates a second.
-pub fn durable_creates(dir: &Path, threads: usize, bytes: usize, time: Duration) -> f64 {
+pub(crate) fn durable_creates(dir: &Path, threads: usize, bytes: usize, time: Duration) -> f64 {
     let dir = dir.join("raw");
     fs::create_dir_all(&dir).unwrap();
     let done = AtomicU64::new(0);
@@ -194,7 +194,7 @@ pub fn durable_creates(dir: &Path, threads: usize, bytes: usize, time: Duration)
 }
 
 /// Median milliseconds of an append and fdatasync.
-pub fn one_commit(dir: &Path) -> f64 {
+pub(crate) fn one_commit(dir: &Path) -> f64 {
     let mut file = fs::File::create(dir.join("commit.raw")).unwrap();
     let times = (0..200).map(|_| {
         let begun = Instant::now();
@@ -206,7 +206,7 @@ pub fn one_commit(dir: &Path) -> f64 {
 }
 
 /// Median milliseconds of a positioned read from the largest file below `dir`.
-pub fn one_read(dir: &Path, bytes: usize) -> f64 {
+pub(crate) fn one_read(dir: &Path, bytes: usize) -> f64 {
     let largest = walkdir::WalkDir::new(dir)
         .into_iter()
         .filter_map(Result::ok)
@@ -225,19 +225,19 @@ pub fn one_read(dir: &Path, bytes: usize) -> f64 {
 }
 
 /// The largest resident size of a process while it is watched.
-pub struct Watch {
+pub(crate) struct Watch {
     stop: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<u64>,
 }
 
 impl Watch {
-    pub fn stop(self) -> u64 {
+    pub(crate) fn stop(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
 }
 
-pub fn watch_memory(pid: u32) -> Watch {
+pub(crate) fn watch_memory(pid: u32) -> Watch {
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);
     let thread = std::thread::spawn(move || {

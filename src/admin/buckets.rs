@@ -3,7 +3,8 @@ use super::route::{Answered, Asked, created, shown};
 use super::tenants::find;
 use super::wire::{Bucket, Mode, NewBucket};
 use crate::audit::Subject;
-use crate::domain::{BucketName, Versioning, limits};
+use crate::domain::{BucketName, Standing, Versioning, limits};
+use crate::engine::Changed;
 use crate::index;
 
 /// `GET /v1/tenants/{tenant}/buckets`
@@ -47,12 +48,30 @@ pub(super) async fn show(asked: &Asked<'_>, tenant: &str, name: &str) -> Answere
     shown(&bucket(asked.services.index.of(tenant.id).bucket(&parsed).await?.ok_or_else(absent)?))
 }
 
+/// `POST /v1/tenants/{tenant}/buckets/{name}/disable`
+pub(super) async fn disable(asked: &Asked<'_>, tenant: &str, name: &str) -> Answered {
+    let tenant = find(asked, tenant).await?;
+    let absent = || Problem::absent("bucket", name);
+    let services = asked.services;
+    let index = services.index.of(tenant.id);
+    let parsed = BucketName::parse(name).map_err(|_| absent())?;
+    let found = index.bucket(&parsed).await?.ok_or_else(absent)?;
+    let subject = Subject { bucket: Some(name.to_owned()), ..Subject::default() };
+    let event = asked.operator.event("disable-bucket", "DisableBucket", subject, services.clock.now());
+    let pending = services.journal.seal(tenant.id, event).await?;
+    match index.set_bucket_standing(&found, Standing::Disabled, pending.into_events()).await? {
+        Changed::Done => shown(&Bucket { standing: Standing::Disabled, ..bucket(found) }),
+        Changed::Conflict => Err(Problem::changed()),
+    }
+}
+
 fn bucket(bucket: index::Bucket) -> Bucket {
     Bucket {
         id: bucket.id.to_string(),
         name: bucket.name.as_str().to_owned(),
         mode: bucket.mode.into(),
         versioning: bucket.versioning.into(),
+        standing: bucket.standing,
         default_class: bucket.default_class,
         created: bucket.created.to_string(),
     }

@@ -73,6 +73,7 @@ async fn route(asked: &Asked<'_>, method: &Method, path: &[&str]) -> Answered {
         ("GET", ["v1", "tenants", tenant, "buckets"]) => buckets::list(asked, tenant).await,
         ("POST", ["v1", "tenants", tenant, "buckets"]) => buckets::create(asked, tenant).await,
         ("GET", ["v1", "tenants", tenant, "buckets", name]) => buckets::show(asked, tenant, name).await,
+        ("POST", ["v1", "tenants", tenant, "buckets", name, "disable"]) => buckets::disable(asked, tenant, name).await,
         ("GET" | "POST", _) => Err(Problem::no_route()),
         _ => Err(Problem::method()),
     }

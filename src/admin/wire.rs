@@ -190,6 +190,8 @@ pub struct Bucket {
     pub mode: Mode,
     /// Whether it keeps replaced contents.
     pub versioning: Kept,
+    /// Whether it may be used.
+    pub standing: Standing,
     /// The class of records that state none.
     pub default_class: Option<RecordClass>,
     /// When it was made, as RFC 3339 text.

@@ -29,8 +29,7 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
         let log = Arc::clone(&log);
         async move { report("provider log", log.flush().await.map(|()| 0)) }
     });
-    let uploads =
-        Arc::new(IdleUploads::new(Arc::clone(&services.engine), Arc::clone(&services.journal), Arc::clone(&services.clock)));
+    let uploads = Arc::new(IdleUploads::new(Arc::clone(&services.engine), Arc::clone(&services.journal), Arc::clone(&services.clock)));
     every(&chores, stop, COLLECT_EVERY, move || {
         let uploads = Arc::clone(&uploads);
         async move { report("idle uploads", uploads.run().await) }
@@ -40,11 +39,14 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
     every(&chores, stop, COLLECT_EVERY, move || {
         let (orphans, meters) = (Arc::clone(&orphans), Arc::clone(&meters));
         async move {
-            report("orphans", orphans.run().await.map(|found| {
-                meters.blobs_deleted(found.deleted);
-                meters.condemned_blobs(found.condemned + found.kept);
-                found.deleted
-            }));
+            report(
+                "orphans",
+                orphans.run().await.map(|found| {
+                    meters.blobs_deleted(found.deleted);
+                    meters.condemned_blobs(found.condemned + found.kept);
+                    found.deleted
+                }),
+            );
         }
     });
     chores.close();

@@ -48,7 +48,7 @@ impl OutcomeLog {
     }
 
     /// Notes what became of the access that `admitted` let.
-    pub fn note(&self, journal: &Journal, tenant: TenantId, admitted: &Event, result: Result, bytes: u64) {
+    pub fn note(&self, journal: &Journal, tenant: TenantId, admitted: &Event, (result, bytes): (Result, u64)) {
         let (id, at) = Event::stamp(EventId::random(), journal.now());
         let event = Event {
             id,

@@ -35,7 +35,7 @@ pub(super) enum Command {
     Principal(principal::Arguments),
     /// Make, list, show or disable access keys.
     Credential(credential::Arguments),
-    /// Make, list or show buckets.
+    /// Make, list, show or disable buckets.
     Bucket(bucket::Arguments),
     /// Look into a tenant's audit log, as its auditor.
     Audit(audit::Arguments),

@@ -117,7 +117,7 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
     let Asked::Search(search) = arguments.asked;
     let client = search.gateway.client()?;
     let path = search.path();
-    let answer = client.send(Method::GET, &path, &[], Bytes::new(), SystemClock.now()).await.map_err(unanswered)?;
+    let answer = client.send(Method::GET, &path, (&[], Bytes::new()), SystemClock.now()).await.map_err(unanswered)?;
     if answer.status != StatusCode::OK {
         let document: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let code = document.as_ref().and_then(|document| document.get("code")).and_then(Value::as_str).unwrap_or("no code");

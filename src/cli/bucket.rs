@@ -36,6 +36,11 @@ enum Asked {
         /// Its name.
         name: String,
     },
+    /// Keep everybody out of a bucket from now on. Its records stay as they are.
+    Disable {
+        /// Its name.
+        name: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -59,8 +64,11 @@ pub(super) async fn run(arguments: Arguments, operator: &Client, output: Output)
         }
         Asked::List => {
             let buckets: Vec<Bucket> = operator.get(&path(&["tenants", tenant, "buckets"])).await?;
-            output.many(&buckets, &["name", "mode", "versioning", "default_class", "created"])
+            output.many(&buckets, &["name", "mode", "versioning", "standing", "default_class", "created"])
         }
         Asked::Show { name } => output.one(&operator.get::<Bucket>(&path(&["tenants", tenant, "buckets", &name])).await?, "name"),
+        Asked::Disable { name } => {
+            output.one(&operator.post::<Bucket>(&path(&["tenants", tenant, "buckets", &name, "disable"]), &()).await?, "name")
+        }
     }
 }

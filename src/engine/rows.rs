@@ -132,6 +132,8 @@ pub struct BucketRow {
     pub mode: BucketMode,
     /// Whether replaced contents stay.
     pub versioning: Versioning,
+    /// Whether it may be used.
+    pub standing: Standing,
     /// The class of records that state none.
     pub default_class: Option<RecordClass>,
     /// When it was made.

@@ -1,6 +1,6 @@
 use super::row_mac::{check, stamped};
 use super::{IndexError, TenantIndex};
-use crate::domain::{BucketId, BucketMode, BucketName, RecordClass, TenantId, UtcTime, Versioning};
+use crate::domain::{BucketId, BucketMode, BucketName, RecordClass, Standing, TenantId, UtcTime, Versioning};
 use crate::engine::{BucketRow, Changed, Events, RowMac};
 use crate::leases::IndexKeys;
 
@@ -17,6 +17,8 @@ pub struct Bucket {
     pub mode: BucketMode,
     /// Whether replaced contents stay.
     pub versioning: Versioning,
+    /// Whether it may be used.
+    pub standing: Standing,
     /// The class of records that state none.
     pub default_class: Option<RecordClass>,
     /// When it was made.
@@ -79,6 +81,7 @@ impl TenantIndex<'_> {
             name: new.name,
             mode: new.mode,
             versioning: new.versioning,
+            standing: Standing::Active,
             default_class: new.default_class,
             created: now,
             kek_version: keys.active().version,
@@ -98,20 +101,34 @@ impl TenantIndex<'_> {
     /// # Errors
     /// [`IndexError`]
     pub async fn set_versioning(&self, bucket: &Bucket, versioning: Versioning, events: Events) -> Result<Changed, IndexError> {
+        self.change(bucket, |row| row.versioning = versioning, events).await
+    }
+
+    /// Lets a bucket be used, or keeps everybody out of it.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub async fn set_bucket_standing(&self, bucket: &Bucket, standing: Standing, events: Events) -> Result<Changed, IndexError> {
+        self.change(bucket, |row| row.standing = standing, events).await
+    }
+
+    async fn change(&self, bucket: &Bucket, change: impl FnOnce(&mut BucketRow), events: Events) -> Result<Changed, IndexError> {
+        self.fits(bucket)?;
         let keys = self.keys().await?;
-        let row = BucketRow {
+        let mut row = BucketRow {
             id: bucket.id,
             tenant: bucket.tenant,
             name: bucket.name.clone(),
             mode: bucket.mode,
-            versioning,
+            versioning: bucket.versioning,
+            standing: bucket.standing,
             default_class: bucket.default_class.clone(),
             created: bucket.created,
             kek_version: keys.active().version,
             revision: bucket.revision.saturating_add(1),
             mac: RowMac([0; 32]),
         };
-        self.fits(bucket)?;
+        change(&mut row);
         Ok(self.engine().update_bucket(stamped(keys.active(), self.tenant, row), events).await?)
     }
 
@@ -142,6 +159,7 @@ fn bucket_of(row: BucketRow) -> Bucket {
         name: row.name,
         mode: row.mode,
         versioning: row.versioning,
+        standing: row.standing,
         default_class: row.default_class,
         created: row.created,
         revision: row.revision,

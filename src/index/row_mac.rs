@@ -125,6 +125,7 @@ maced!(BucketRow, "buckets", |row, columns| {
         .bytes(row.name.as_str().as_bytes())
         .number(row.mode as u64)
         .number(row.versioning as u64)
+        .number(row.standing as u64)
         .optional(row.default_class.as_ref().map(|class| class.as_str().as_bytes()))
         .time(row.created)
         .number(u64::from(row.kek_version))

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// The body of a request did not come whole.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +57,8 @@ impl Fate {
 /// The body of a request, read at the client's pace but not at any pace.
 ///
 /// May be dropped before its end, to refuse early: a short rest is read and dropped so that the connection
-/// can be used again, for a long one the connection is closed after the answer, in a way that lets the client
-/// read it. A client that waits for `100 Continue` is told to continue only when this is first polled.
+/// can be used again, for a long one the connection is closed (the stream reset, with HTTP/2) after the answer, in
+/// a way that lets the client read it. A client that waits for `100 Continue` is told to continue only when this is first polled.
 #[derive(Debug)]
 pub struct ListenerBody {
     incoming: Option<Incoming>,
@@ -142,21 +142,25 @@ impl Body for ListenerBody {
 impl Drop for ListenerBody {
     fn drop(&mut self) {
         let Some(incoming) = self.incoming.take() else { return };
-        if incoming.is_end_stream() || self.framing == Framing::Multiplexed {
+        if incoming.is_end_stream() {
             return;
         }
-        let sends_unasked = self.touched || self.framing == Framing::Single;
-        let is_short = incoming.size_hint().exact().is_some_and(|rest| rest <= limits::DISCARD_BYTES_MAX);
+        let runtime = tokio::runtime::Handle::try_current();
         // Polling the body of a client that waits would tell it to send what is not wanted.
-        if sends_unasked
-            && is_short
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(discard(incoming, Arc::clone(&self.activity)));
-            return;
+        let waits = self.framing == Framing::SingleAfterLeave && !self.touched;
+        let is_short = incoming.size_hint().exact().is_some_and(|rest| rest <= limits::DISCARD_BYTES_MAX);
+        match (self.framing, runtime) {
+            (Framing::Multiplexed, Ok(runtime)) => {
+                runtime.spawn(hold(incoming));
+            }
+            (Framing::Single | Framing::SingleAfterLeave, Ok(runtime)) if is_short && !waits => {
+                runtime.spawn(discard(incoming, Arc::clone(&self.activity)));
+            }
+            _ => {
+                self.fate.closes_connection.store(true, Ordering::Release);
+                self.activity.leave_body_unwanted();
+            }
         }
-        self.fate.closes_connection.store(true, Ordering::Release);
-        self.activity.leave_body_unwanted();
     }
 }
 
@@ -166,4 +170,20 @@ async fn discard(mut incoming: Incoming, activity: Arc<Activity>) {
     if tokio::time::timeout(limits::DISCARD_TIME_MAX, to_end).await.is_err() {
         activity.leave_body_unwanted();
     }
+}
+
+/// Reads and drops some of a body, then stops reading, and lets go of it a little later, which resets the stream.
+/// A client that is still sending runs into its window, reads its answer and stops by itself; some versions of curl
+/// lose an answer that the reset comes right after.
+async fn hold(mut incoming: Incoming) {
+    let until = Instant::now() + limits::DISCARD_TIME_MAX;
+    let mut left = limits::DISCARD_BYTES_MAX;
+    let to_end = async {
+        while left > 0 {
+            let Some(Ok(dropped)) = incoming.frame().await else { return };
+            left = left.saturating_sub(dropped.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX)));
+        }
+        sleep_until(until).await;
+    };
+    let _ended_or_cut = tokio::time::timeout_at(until, to_end).await;
 }

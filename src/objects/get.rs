@@ -55,7 +55,7 @@ impl Objects {
         // A small frame comes whole. Of a larger one its start, its tail, and the first segment of the range.
         let cuts = if parts { Vec::new() } else { frame.segments(range) };
         let wanted = match cuts.first() {
-            _ if small => vec![0..frame.location.length],
+            _ if small => std::iter::once(0..frame.location.length).collect(),
             None => vec![frame.lengths.tail()],
             Some(first) => vec![frame.lengths.tail(), frame.lengths.start(), first.sealed.clone()],
         };
@@ -67,7 +67,7 @@ impl Objects {
             Ok(pieces) => Ok(self.body(admitted, pieces, range)),
             Err(error) => {
                 let result = error.outcome();
-                self.outcomes.note(&self.journal, admitted.tenant(), admitted.record().event(), result, 0);
+                self.outcomes.note(&self.journal, admitted.tenant(), admitted.record().event(), (result, 0));
                 tracing::error!(event = %admitted.record().event().id, %error, "a version could not be opened");
                 Err(error)
             }
@@ -217,6 +217,6 @@ impl Stream for ObjectBody {
 
 impl Drop for ObjectBody {
     fn drop(&mut self) {
-        self.noted.outcomes.note(&self.noted.journal, self.noted.tenant, &self.noted.event, self.result, self.sent);
+        self.noted.outcomes.note(&self.noted.journal, self.noted.tenant, &self.noted.event, (self.result, self.sent));
     }
 }

@@ -192,7 +192,7 @@ impl Objects {
         if let Err(error) = self.journal.append_rows(record.into_events()).await {
             tracing::warn!(%error, "an attempted write could not be recorded");
         }
-        self.outcomes.note(&self.journal, tenant, &event, OutcomeResult::Failed, 0);
+        self.outcomes.note(&self.journal, tenant, &event, (OutcomeResult::Failed, 0));
     }
 }
 

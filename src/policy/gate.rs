@@ -5,7 +5,7 @@ use super::action::{
 use super::rules::{self, Question};
 use super::{Admitted, Circumstances, Permitted, Reason, Refused};
 use crate::audit::{Actor, Event, EventKind, Journal, PendingEvent, Receipt, Subject, Verdict};
-use crate::domain::{BucketMode, BucketName, ObjectKey, RecordClass, RecordState, UploadId, VersionId};
+use crate::domain::{BucketMode, BucketName, ObjectKey, RecordClass, RecordState, Standing, UploadId, VersionId};
 use crate::engine::{VersionKind, Which};
 use crate::identity::Principal;
 use crate::index::{Bucket, Found, Index, Upload, Version};
@@ -146,7 +146,7 @@ impl Gate {
             None => None,
         };
         let version = subject.version;
-        let again = self.write_subject(&mut asked, subject.bucket, &subject.key, (subject.intent, upload), version).await?;
+        let again = self.write_subject(&mut asked, (subject.bucket, &subject.key), (subject.intent, upload), version).await?;
         self.pend(&asked, again).await
     }
 
@@ -306,6 +306,7 @@ impl Gate {
         match (decided, found) {
             (Err(reason), _) => Err(self.forbid(asked, reason).await),
             (Ok(()), None) => Err(self.absent(asked, Refused::NoSuchBucket).await),
+            (Ok(()), Some(bucket)) if bucket.standing == Standing::Disabled => Err(self.forbid(asked, Reason::BucketDisabled).await),
             (Ok(()), Some(bucket)) => Ok(bucket),
         }
     }
@@ -360,15 +361,14 @@ impl Gate {
         what: (WriteIntent, Option<Upload>),
     ) -> Result<Admitted<Write>, Refused> {
         let version = what.1.as_ref().map_or_else(VersionId::random, Upload::version);
-        let subject = self.write_subject(&mut asked, bucket, key, what, version).await?;
+        let subject = self.write_subject(&mut asked, (bucket, key), what, version).await?;
         self.pend(&asked, subject).await
     }
 
     async fn write_subject(
         &self,
         asked: &mut Asked<'_>,
-        bucket: Bucket,
-        key: &ObjectKey,
+        (bucket, key): (Bucket, &ObjectKey),
         (mut intent, upload): (WriteIntent, Option<Upload>),
         version: VersionId,
     ) -> Result<WriteSubject, Refused> {

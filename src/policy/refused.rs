@@ -6,6 +6,8 @@ use crate::index::IndexError;
 pub enum Reason {
     /// No rule allows the action to this principal in this bucket.
     NotGranted,
+    /// An administrator has switched the bucket off.
+    BucketDisabled,
     /// Operators of the provider never reach content (OP-01).
     OperatorNeverReads,
     /// The version is final and stays (AT-04).
@@ -28,6 +30,7 @@ impl Reason {
     pub const fn code(self) -> &'static str {
         match self {
             Self::NotGranted => "not-granted",
+            Self::BucketDisabled => "bucket-disabled",
             Self::OperatorNeverReads => "operator-never-reads",
             Self::VersionFinalized => "version-finalized",
             Self::ChangeReasonRequired => "change-reason-required",

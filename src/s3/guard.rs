@@ -2,6 +2,7 @@
 //! signatures, long presigned URLs, foreign regions, unsigned headers, forms.
 
 use super::fault::Fault;
+use super::operations::not_answered;
 use super::query::Query;
 use super::scope::{Carrier, Scope};
 use crate::domain::{Clock, UtcTime, limits};
@@ -120,7 +121,7 @@ fn name_host(parts: &mut Parts) {
 fn refuse_form(parts: &Parts) -> Result<(), Fault> {
     let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let is_form = kind.trim_start().get(..19).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/form-data"));
-    if parts.method == Method::POST && is_form { Err(Fault::not_implemented("PostObject")) } else { Ok(()) }
+    if parts.method == Method::POST && is_form { Err(not_answered("PostObject")) } else { Ok(()) }
 }
 
 /// Every header that means something must be covered by the signature (DESIGN §8).

@@ -186,7 +186,7 @@ async fn delete_one(service: &Service, call: &Call, bucket: &str, object: &Objec
     let mut one = DeletedObject { key: Some(object.key.clone()), version_id: object.version_id.clone(), ..Default::default() };
     match deleted {
         Deleted::Nothing => {}
-        Deleted::Version { version, kind } if kind == VersionKind::DeleteMarker => {
+        Deleted::Version { version, kind: VersionKind::DeleteMarker } => {
             one.delete_marker = Some(true);
             one.delete_marker_version_id = answer::shown_version(&bucket, version);
         }

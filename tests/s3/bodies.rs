@@ -62,9 +62,7 @@ async fn signed_chunks_are_checked_one_by_one() {
     let now = stamp(0);
     for (tampered, code) in [(false, "200"), (true, "SignatureDoesNotMatch")] {
         let pieces: [&[u8]; 3] = [&[7; 65_536], b"the rest", b""];
-        let ask = Ask::put("/files/k", "")
-            .with("content-encoding", "aws-chunked")
-            .with("x-amz-decoded-content-length", "65544");
+        let ask = Ask::put("/files/k", "").with("content-encoding", "aws-chunked").with("x-amz-decoded-content-length", "65544");
         let mut request = ask.request();
         request.headers.remove("content-length");
         let mut signature = app.key.sign(&mut request, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", &now);

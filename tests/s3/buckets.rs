@@ -24,9 +24,8 @@ async fn a_bucket_is_made_found_and_deleted() {
 #[tokio::test]
 async fn a_bucket_lies_in_our_region_and_has_a_good_name() {
     let (gateway, app) = Gateway::with_app().await;
-    let place = |region: &str| {
-        format!("<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>")
-    };
+    let place =
+        |region: &str| format!("<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>");
     gateway.ask(&app, &Ask::put("/here", place("ap-northeast-1"))).await.good();
     assert_eq!(gateway.ask(&app, &Ask::put("/there", place("eu-west-1"))).await.code(), "IllegalLocationConstraintException");
     assert_eq!(gateway.ask(&app, &Ask::put("/Bad_Name", "")).await.code(), "InvalidBucketName");
@@ -106,7 +105,10 @@ async fn small_questions_have_their_answers() {
         gateway.ask(&app, &Ask::get(question)).await.good();
     }
     gateway.ask(&app, &Ask::put("/files?acl", "").with("x-amz-acl", "private")).await.good();
-    assert_eq!(gateway.ask(&app, &Ask::put("/files/k?acl", "").with("x-amz-acl", "public-read")).await.code(), "AccessControlListNotSupported");
+    assert_eq!(
+        gateway.ask(&app, &Ask::put("/files/k?acl", "").with("x-amz-acl", "public-read")).await.code(),
+        "AccessControlListNotSupported"
+    );
 }
 
 #[tokio::test]

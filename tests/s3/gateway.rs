@@ -11,6 +11,7 @@ use hozon::identity::{Authenticator, NewPrincipal, People};
 use hozon::index::Index;
 use hozon::keys::Keyring;
 use hozon::leases::{LeaseSettings, Leases, SystemMonotonic};
+use hozon::meters::Observed;
 use hozon::objects::Objects;
 use hozon::policy::Gate;
 use hozon::root::{Protection, Root};
@@ -56,6 +57,8 @@ pub(crate) struct Told {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The operation that the listener counts it as.
+    pub(crate) operation: &'static str,
 }
 
 impl Gateway {
@@ -69,7 +72,13 @@ impl Gateway {
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), monotonic));
         let blobs = BlobStore::open(&BlobSettings::Memory).unwrap();
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
-        let journal = Arc::new(Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random()));
+        let journal = Arc::new(Journal::new(
+            Arc::clone(&engine),
+            Arc::clone(&leases),
+            Arc::clone(&clock),
+            NodeId::random(),
+            Arc::new(hozon::meters::Meters::new()),
+        ));
         let (outcomes, _writer) = OutcomeLog::start(Arc::clone(&journal));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
@@ -194,7 +203,8 @@ impl Told {
     async fn read(response: Response<s3s::Body>) -> Self {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Self { status: parts.status, headers: parts.headers, body }
+        let operation = parts.extensions.get::<Observed>().unwrap().operation;
+        Self { status: parts.status, headers: parts.headers, body, operation }
     }
 
     pub(crate) fn text(&self) -> &str {

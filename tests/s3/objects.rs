@@ -112,7 +112,8 @@ async fn conditions_stop_a_write() {
 async fn a_reader_may_have_headers_told_otherwise() {
     let (gateway, app) = with_bucket().await;
     gateway.ask(&app, &Ask::put("/files/k", "v").with("content-type", "text/plain")).await.good();
-    let query = "response-content-type=image%2Fpng&response-content-disposition=attachment%3B%20filename%3Da.png&response-cache-control=no-cache";
+    let query =
+        "response-content-type=image%2Fpng&response-content-disposition=attachment%3B%20filename%3Da.png&response-cache-control=no-cache";
     let told = gateway.ask(&app, &Ask::get(&format!("/files/k?{query}"))).await.good();
     assert_eq!(told.header("content-type"), Some("image/png"));
     assert_eq!(told.header("content-disposition"), Some("attachment; filename=a.png"));
@@ -151,7 +152,10 @@ async fn a_batch_tells_of_each_key() {
                     <Object><Key>a</Key><VersionId>bad</VersionId></Object></Delete>";
     let told = gateway.ask(&app, &Ask::post("/files?delete", document)).await.good();
     assert_eq!(told.elements("Deleted").len(), 3);
-    assert_eq!(told.element("Error").unwrap(), "<Code>InvalidArgument</Code><Key>a</Key><Message>Invalid version id specified</Message><VersionId>bad</VersionId>");
+    assert_eq!(
+        told.element("Error").unwrap(),
+        "<Code>InvalidArgument</Code><Key>a</Key><Message>Invalid version id specified</Message><VersionId>bad</VersionId>"
+    );
     assert_eq!(gateway.ask(&app, &Ask::get("/files/b&c")).await.code(), "NoSuchKey");
 
     let quiet = gateway.ask(&app, &Ask::post("/files?delete", "<Delete><Object><Key>a</Key></Object><Quiet>true</Quiet></Delete>")).await;

@@ -26,11 +26,7 @@ impl Key {
         let query = canonical(parts.uri.query().unwrap_or_default());
         let canonical = format!("{}\n{}\n{query}\n{headers}\n{names}\n{payload}", parts.method, parts.uri.path());
         let signature = self.signature(&canonical, stamp);
-        let value = format!(
-            "AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={names}, Signature={signature}",
-            self.access,
-            scope(stamp)
-        );
+        let value = format!("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={names}, Signature={signature}", self.access, scope(stamp));
         parts.headers.insert("authorization", HeaderValue::from_str(&value).unwrap());
         signature
     }
@@ -89,25 +85,22 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 
 /// A URI of a path and query in plain text.
 pub(crate) fn uri(path: &str, query: &str) -> Uri {
-    let path = encoded(path, true);
+    let path = encoded(path, b"/");
     let text = if query.is_empty() { path } else { format!("{path}?{query}") };
     text.parse().unwrap()
 }
 
 /// Text as signatures encode it.
-pub(crate) fn encoded(text: &str, keeps_slash: bool) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || (keeps_slash && byte == b'/');
+pub(crate) fn encoded(text: &str, kept: &[u8]) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || kept.contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 fn canonical(query: &str) -> String {
-    let mut pairs: Vec<String> = query.split('&').filter(|pair| !pair.is_empty()).map(with_equals).collect();
-    pairs.sort();
-    pairs.join("&")
-}
-
-fn with_equals(pair: &str) -> String {
-    if pair.contains('=') { pair.to_owned() } else { format!("{pair}=") }
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let mut pairs: Vec<(&str, &str)> = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
+    pairs.sort_unstable();
+    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
 
 fn joined(parts: &Parts, name: &str) -> String {

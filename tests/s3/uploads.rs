@@ -86,9 +86,7 @@ async fn a_composite_checksum_is_made_of_the_parts() {
         let path = format!("/files/big?partNumber={number}&uploadId={upload}");
         let told = gateway.ask(&app, &Ask::put(&path, body.clone()).with("x-amz-checksum-sha256", &checksum)).await.good();
         let tag = told.header("etag").unwrap();
-        document += &format!(
-            "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag><ChecksumSHA256>{checksum}</ChecksumSHA256></Part>"
-        );
+        document += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag><ChecksumSHA256>{checksum}</ChecksumSHA256></Part>");
         values.extend(BASE64.decode(checksum).unwrap());
     }
     let path = format!("/files/big?partNumber=3&uploadId={upload}");
@@ -110,8 +108,7 @@ async fn a_composite_checksum_is_made_of_the_parts() {
 #[tokio::test]
 async fn crcs_of_parts_are_combined_to_that_of_the_whole() {
     let (gateway, app) = with_bucket().await;
-    let upload =
-        open(&gateway, &app, &[("x-amz-checksum-algorithm", "CRC32"), ("x-amz-checksum-type", "FULL_OBJECT")]).await;
+    let upload = open(&gateway, &app, &[("x-amz-checksum-algorithm", "CRC32"), ("x-amz-checksum-type", "FULL_OBJECT")]).await;
     let bodies = [vec![3_u8; 5 * MIB], b"rest".to_vec()];
     let mut parts = Vec::new();
     for (number, body) in (1..).zip(&bodies) {

@@ -35,7 +35,7 @@ CREATE INDEX access_keys_of_tenant ON access_keys (tenant, principal);
 
 CREATE TABLE buckets (
   id BLOB PRIMARY KEY, tenant BLOB NOT NULL, name TEXT NOT NULL, mode INTEGER NOT NULL, versioning INTEGER NOT NULL,
-  default_class TEXT, created INTEGER NOT NULL, kek_version INTEGER NOT NULL, revision INTEGER NOT NULL, mac BLOB NOT NULL,
+  standing INTEGER NOT NULL, default_class TEXT, created INTEGER NOT NULL, kek_version INTEGER NOT NULL, revision INTEGER NOT NULL, mac BLOB NOT NULL,
   UNIQUE (tenant, name)
 ) STRICT, WITHOUT ROWID;
 

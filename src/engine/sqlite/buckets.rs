@@ -2,20 +2,21 @@ use super::cells::{Cells, whole};
 use super::people::concluded;
 use super::writer::Step;
 use super::{all, exists, one, rows_changed};
-use crate::domain::{BucketId, BucketMode, BucketName, RecordClass, TenantId, Versioning};
+use crate::domain::{BucketId, BucketMode, BucketName, RecordClass, Standing, TenantId, Versioning};
 use crate::engine::{BucketRow, Changed, EngineError, Events};
 use rusqlite::{Connection, params};
 
-const BUCKET: &str = "id, tenant, name, mode, versioning, default_class, created, kek_version, revision, mac";
+const BUCKET: &str = "id, tenant, name, mode, versioning, standing, default_class, created, kek_version, revision, mac";
 
 pub(super) fn create(connection: &Connection, row: &BucketRow, events: &Events) -> Result<Step<Changed>, EngineError> {
-    let sql = format!("INSERT OR IGNORE INTO buckets ({BUCKET}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let sql = format!("INSERT OR IGNORE INTO buckets ({BUCKET}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     let values = params![
         row.id.as_bytes(),
         row.tenant.as_bytes(),
         row.name.as_str(),
         row.mode as u8,
         row.versioning as u8,
+        row.standing as u8,
         row.default_class.as_ref().map(RecordClass::as_str),
         row.created.micros(),
         row.kek_version,
@@ -37,11 +38,12 @@ pub(super) fn of_tenant(connection: &Connection, tenant: TenantId) -> Result<Vec
 }
 
 pub(super) fn update(connection: &Connection, row: &BucketRow, events: &Events) -> Result<Step<Changed>, EngineError> {
-    let sql = "UPDATE buckets SET name = ?, versioning = ?, default_class = ?, kek_version = ?, revision = ?, mac = ?
+    let sql = "UPDATE buckets SET name = ?, versioning = ?, standing = ?, default_class = ?, kek_version = ?, revision = ?, mac = ?
                WHERE id = ? AND tenant = ? AND revision = ?";
     let values = params![
         row.name.as_str(),
         row.versioning as u8,
+        row.standing as u8,
         row.default_class.as_ref().map(RecordClass::as_str),
         row.kek_version,
         whole(row.revision),
@@ -76,6 +78,7 @@ fn bucket_of(cells: &mut Cells<'_>) -> Result<BucketRow, EngineError> {
         name: cells.parsed(BucketName::parse)?,
         mode: cells.one_of(BucketMode::from_number)?,
         versioning: cells.one_of(Versioning::from_number)?,
+        standing: cells.one_of(Standing::from_number)?,
         default_class: cells.some_parsed(RecordClass::parse)?,
         created: cells.time()?,
         kek_version: cells.number()?,
