@@ -5,14 +5,7 @@
 //! `/proc`. The baselines: `direct`, a TLS server that copies where the gateway seals; `nginx`, where it is
 //! installed; `fsync`, threads that create files durably.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a benchmark that cannot set up may stop"
-)]
-#![expect(missing_docs, reason = "a program of its own")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a benchmark that cannot set up may stop")]
 
 #[path = "gateway/client.rs"]
 mod client;

@@ -195,7 +195,8 @@ fn configuration(places: &Places, listen: SocketAddr) -> String {
     format!(
         "# Written by `hozon demo` at each start.\nprofile = \"dev\"\nregion = \"{REGION}\"\n\n\
          [listener]\naddress = \"{listen}\"\nbase_domain = \"localhost\"\ncertificate = {}\nprivate_key = {}\n\n\
-         [admin]\nsocket = {}\n\n[index]\npath = {}\n\n[store]\ndirectory = {}\n\n[root]\nkey_file = {}\n",
+         [admin]\nsocket = {}\n\n[index]\npath = {}\n\n[store]\ndirectory = {}\n\n[root]\nkey_file = {}\n\n\
+         # The other library is generic code, which a build for development runs at 3 MB/s.\n[seal]\ncipher = \"aws-lc-rs\"\n",
         path(&places.server),
         path(&places.server_key),
         path(&places.admin),

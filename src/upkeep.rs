@@ -3,5 +3,5 @@
 mod idle_uploads;
 mod orphans;
 
-pub use idle_uploads::IdleUploads;
+pub use idle_uploads::{IdleUploads, IdleUploadsError};
 pub use orphans::{OrphanReport, Orphans, OrphansError};

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up may stop")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot set up may stop")]
 //! A running demo seen through its front door and its operator's socket: what is switched off stays out, and who may
 //! look into the log may.
 
@@ -27,7 +27,7 @@ fn client(demo: &Demo, person: &str) -> Client {
 }
 
 async fn get(demo: &Demo, person: &str, path: &str) -> Answer {
-    client(demo, person).send(Method::GET, path, &[], Bytes::new(), SystemClock.now()).await.unwrap()
+    client(demo, person).send(Method::GET, path, (&[], Bytes::new()), SystemClock.now()).await.unwrap()
 }
 
 fn hozon(demo: &Demo, arguments: &[&str]) -> Output {

@@ -1,7 +1,7 @@
 //! Buckets: names, compare-and-set, and when one may go.
 
 use crate::rows::{bucket, events_of, first_version, mac, tenant, upload, version};
-use hozon::domain::{BucketName, EntryId, TenantId, Versioning};
+use hozon::domain::{BucketName, EntryId, Standing, TenantId, Versioning};
 use hozon::engine::{BucketRow, Changed, Committed, Engine, EntryChange, Events, VersionChange};
 use std::sync::Arc;
 
@@ -37,7 +37,14 @@ pub(crate) async fn buckets_are_listed_by_name(engine: Arc<dyn Engine>) {
 
 pub(crate) async fn a_bucket_changes_only_from_the_revision_that_was_seen(engine: Arc<dyn Engine>) {
     let first = with_bucket(&engine).await;
-    let second = BucketRow { versioning: Versioning::Suspended, default_class: None, revision: 2, mac: mac("second"), ..first.clone() };
+    let second = BucketRow {
+        versioning: Versioning::Suspended,
+        standing: Standing::Disabled,
+        default_class: None,
+        revision: 2,
+        mac: mac("second"),
+        ..first.clone()
+    };
     assert_eq!(engine.update_bucket(second.clone(), events_of(first.tenant, 1)).await.unwrap(), Changed::Done);
     assert_eq!(engine.update_bucket(second.clone(), events_of(first.tenant, 1)).await.unwrap(), Changed::Conflict);
     assert_eq!(engine.bucket(first.tenant, &first.name).await.unwrap(), Some(second));

@@ -97,6 +97,7 @@ pub(crate) fn bucket(tenant: TenantId, name: &str) -> BucketRow {
         name: BucketName::parse(name).unwrap(),
         mode: BucketMode::Records,
         versioning: Versioning::On,
+        standing: Standing::Active,
         default_class: Some(RecordClass::parse("chart.medical").unwrap()),
         created: NOW,
         kek_version: 1,

@@ -55,9 +55,9 @@ def a_large_refused_body_shows_its_code(gateway, scratch):
     (scratch / "f").write_bytes(payload(100 * MIB))
     url = f"{gateway.endpoint}/{gateway.facts['bucket']}/refused"
     for version in versions(gateway):
-        for expect in (["-H", "Expect: 100-continue"], ["-H", "Expect:"]):
-            said = curl(gateway, version, *expect, "-T", scratch / "f", url, person="clerk", check=False)
-            assert b"<Code>AccessDenied</Code>" in said.stdout, (version, expect, said.stdout[-300:], said.stderr[-300:])
+        # curl asks with Expect: 100-continue by itself; without it, see refusals.py.
+        said = curl(gateway, version, "-T", scratch / "f", url, person="clerk", check=False)
+        assert b"<Code>AccessDenied</Code>" in said.stdout, (version, said.stdout[-300:], said.stderr[-300:])
 
 
 @suite.case

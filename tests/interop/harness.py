@@ -76,8 +76,15 @@ class Gateway:
 
     def program(self, *arguments, check=True):
         """Runs the hozon program itself against the demo's admin socket."""
-        command = [os.environ.get("HOZON", "hozon"), *arguments]
+        command = [os.environ.get("HOZON", "hozon"), "--socket", self.facts["admin"], *arguments]
         return run(command, check=check)
+
+    def give_the_other_hospital_a_bucket(self):
+        """A records bucket of the same name as the demo's, for its `other-physician`."""
+        theirs = self.people["other-physician"]["tenant"]
+        wanted = ["bucket", "create", self.facts["bucket"], "--mode", "records", "--default-class", "chart.medical"]
+        made = self.program(*wanted, "--tenant", theirs, check=False)
+        assert made.returncode == 0 or b"already" in made.stderr, made.stderr
 
 
 def run(command, *, env=None, check=True, timeout=300, stdin=None, cwd=None):
@@ -192,12 +199,13 @@ class Suite:
                     failed += 1
                     verdict = "FAILED"
                     reason = f"{type(error).__name__}: {error}"
+                    trace = traceback.format_exc()
             took = time.monotonic() - started
             print(f"{verdict:6} {self.title}: {case.__name__.replace('_', ' ')} ({took:.1f} s)", flush=True)
             if verdict == "FAILED":
                 print(f"       {reason[:1200]}", flush=True)
                 if os.environ.get("INTEROP_TRACE"):
-                    traceback.print_exc()
+                    print(trace, flush=True)
         print(f"{len(chosen) - failed} passed, {failed} failed", flush=True)
         if not chosen:
             sys.exit(f"no case of {self.title} is called so")

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import time
 import uuid
+from contextlib import closing
 
 from botocore.exceptions import BotoCoreError, ClientError
 from harness import KIB, MIB, Suite, equal, payload, run
@@ -25,6 +26,7 @@ class Scene:
         self.demo = demo
         self.gateway = demo.start()
         self.bucket = self.gateway.facts["bucket"]
+        self.gateway.give_the_other_hospital_a_bucket()
         self.s3 = self.gateway.client("physician")
         self.other = self.gateway.client("other-physician")
 
@@ -260,7 +262,7 @@ def rows_of_the_index_do_not_change_places(_, scratch):
         kept = scratch / "index"
         shutil.copy(index, kept)
         tried = 0
-        for table, column, one, two in swaps(index, records):
+        for table, column, one, two in list(swaps(index, records)):
             shutil.copy(kept, index)
             for leftover in (index.with_name(index.name + "-wal"), index.with_name(index.name + "-shm")):
                 leftover.unlink(missing_ok=True)
@@ -280,7 +282,7 @@ def rows_of_the_index_do_not_change_places(_, scratch):
 
 def swaps(index, records):
     """Tables and columns to swap, and two rows of each by their rowid or key."""
-    with sqlite3.connect(index) as database:
+    with closing(sqlite3.connect(index)) as database:
         ids = [row[0] for row in database.execute("SELECT id FROM versions ORDER BY seq DESC LIMIT ?", (len(records),))]
         newest = dict(zip(reversed(records), ids))
         pairs = [(records[0], records[1]), (records[2], records[3]), (records[3], records[4])]
@@ -307,7 +309,7 @@ def columns(database, table):
 
 def swap(index, table, column, one, two):
     """Swaps one column of two rows; False where they are alike or a constraint forbids it."""
-    with sqlite3.connect(index) as database:
+    with closing(sqlite3.connect(index)) as database:
         values = [database.execute(f"SELECT {column} FROM {table} WHERE {key} = ?", (value,)).fetchone() for key, value in (one, two)]
         if None in values or values[0] == values[1]:
             return False
@@ -315,8 +317,8 @@ def swap(index, table, column, one, two):
             for (key, value), new in ((one, values[1]), (two, values[0])):
                 database.execute(f"UPDATE OR FAIL {table} SET {column} = ? WHERE {key} = ?", (new[0], value))
         except sqlite3.IntegrityError:
-            database.rollback()
             return False
+        database.commit()
     return True
 
 

@@ -14,6 +14,7 @@ OURS, THEIRS = "physician", "other-physician"
 
 
 def both(gateway):
+    gateway.give_the_other_hospital_a_bucket()
     return gateway.client(OURS), gateway.client(THEIRS), gateway.facts["bucket"]
 
 
@@ -100,7 +101,7 @@ def upload_ids_do_not_cross(gateway, _):
     theirs.create_multipart_upload(Bucket=bucket, Key=key)
     made_up = "".join(reversed(real))
     path = f"/{bucket}/{key}"
-    document = b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>"
+    document = b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>00112233445566778899aabbccddeeff-1</ETag></Part></CompleteMultipartUpload>"
     for method, more in (
         ("GET", {}),
         ("PUT", {"body": b"x"}),
@@ -159,7 +160,7 @@ def credentials_of_one_do_not_sign_for_the_other(gateway, _):
     equal(send(gateway, "GET", path, query).body, b"ours", "unchanged")
     # Whoever names the other's tenant in a header gets nothing for it.
     said = request(gateway, "GET", path, headers={"x-hozon-tenant": gateway.people[OURS]["tenant"]}, person=THEIRS, body_hash=UNSIGNED)
-    assert said.status in (400, 403, 404), said
+    assert said.status in (400, 403, 404, 501), said
 
 
 @suite.case
