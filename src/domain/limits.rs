@@ -58,6 +58,8 @@ pub const SMALL_CACHE_ENTRIES_MAX: u64 = 10_000;
 pub const WRITER_QUEUE_MAX: usize = 8_192;
 /// Commands that one index transaction groups at most.
 pub const WRITER_GROUP_MAX: usize = 512;
+/// How long the index's writer waits for a group to become as large as the last one.
+pub const WRITER_PAUSE_MAX: Duration = Duration::from_millis(1);
 /// How long an admission may be used after it was given.
 pub const ADMISSION_LIFE: Duration = Duration::from_secs(60);
 /// How long one event key seals events.
