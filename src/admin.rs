@@ -2,10 +2,11 @@
 //!
 //! It never gives content, names of records or keys; the secret half of a credential is shown once, to who made
 //! it. Whatever concerns a tenant stands in that tenant's audit log. The command line is a client of it.
-//! Way in: [`Admin`].
+//! Metrics and health may be had on loopback TCP as well. Ways in: [`Admin`], [`Exposed`].
 
 mod buckets;
 mod credentials;
+mod exposed;
 mod health;
 mod operator;
 mod principals;
@@ -17,7 +18,7 @@ pub mod wire;
 
 use crate::audit::Journal;
 use crate::blob::BlobStore;
-use crate::domain::{Clock, JobTypes, RecordClasses, limits};
+use crate::domain::{Clock, JobTypes, Live, RecordClasses, limits};
 use crate::engine::Engine;
 use crate::identity::People;
 use crate::index::Index;
@@ -37,6 +38,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use exposed::Exposed;
 pub use socket::AdminError;
 
 /// The parts that operators work on.
@@ -59,9 +61,9 @@ pub struct AdminServices {
     /// Metrics.
     pub meters: Arc<Meters>,
     /// The job types that people may have.
-    pub job_types: JobTypes,
+    pub job_types: Live<JobTypes>,
     /// The classes that buckets may default to.
-    pub record_classes: RecordClasses,
+    pub record_classes: Live<RecordClasses>,
 }
 
 /// A bound admin listener that does not answer yet.

@@ -5,7 +5,7 @@ mod error;
 mod reload;
 mod services;
 
-use crate::admin::{Admin, AdminServices};
+use crate::admin::{Admin, AdminServices, Exposed};
 use crate::api::Api;
 use crate::config::Settings;
 use crate::listener::{Drained, Listener, Readiness, Stop};
@@ -20,7 +20,8 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 pub use error::StartError;
-pub use services::Services;
+pub use reload::Reload;
+pub use services::{Services, apart};
 
 /// How long a readiness question waits for the index.
 const READY_WITHIN: Duration = Duration::from_secs(2);
@@ -37,11 +38,11 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a gateway and returns once it answers.
+    /// Starts a gateway and returns once it answers. At SIGHUP it reads its configuration again as `reload` says.
     ///
     /// # Errors
     /// [`StartError`] names the part that cannot start; nothing listens then.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    pub async fn start(settings: Settings, reload: Reload) -> Result<Self, StartError> {
         let memory = harden_process()?;
         tracing::info!(?memory, "core dumps are off");
         for deviation in &settings.deviations() {
@@ -50,7 +51,8 @@ impl Gateway {
         let services = Arc::new(Services::build(&settings).await?);
         let listener = Listener::bind(settings.listener.clone(), Arc::clone(&services.meters)).await?;
         let address = listener.address().map_err(StartError::Address)?;
-        let admin = Admin::bind(&settings.admin_socket, admin_services(&services, &settings)).await?;
+        let admin = Admin::bind(&settings.admin_socket, admin_services(&services)).await?;
+        let exposed = exposed(&services, &settings).await?;
 
         let stop = Stop::new();
         let engine = Arc::clone(&services.engine);
@@ -62,7 +64,12 @@ impl Gateway {
         let service = s3::service(front(&services, &settings, api))?;
         let chores = chores::start(&services, &stop);
         let hangups = reload::signals().map_err(StartError::Signals)?;
-        chores::until(&chores, &stop, reload::follow(hangups, listener.certificate().cloned()));
+        let running = reload::Running { settings, listener: listener.control(), services: Arc::clone(&services), reload };
+        chores::until(&chores, &stop, running.follow(hangups));
+        if let Some(exposed) = exposed {
+            let stopped = stop.clone();
+            chores::until(&chores, &stop, exposed.serve(async move { stopped.asked().await }));
+        }
         let stopped = stop.clone();
         let admin = tokio::spawn(admin.serve(async move { stopped.asked().await }));
         let serving = tokio::spawn(listener.serve(service, readiness, stop.clone()));
@@ -118,7 +125,7 @@ impl Gateway {
     }
 }
 
-fn admin_services(services: &Services, settings: &Settings) -> AdminServices {
+fn admin_services(services: &Services) -> AdminServices {
     AdminServices {
         clock: Arc::clone(&services.clock),
         engine: Arc::clone(&services.engine),
@@ -128,9 +135,17 @@ fn admin_services(services: &Services, settings: &Settings) -> AdminServices {
         journal: Arc::clone(&services.journal),
         blobs: services.blobs.clone(),
         meters: Arc::clone(&services.meters),
-        job_types: settings.job_types.clone(),
-        record_classes: settings.record_classes.clone(),
+        job_types: services.job_types.clone(),
+        record_classes: services.classes.clone(),
     }
+}
+
+async fn exposed(services: &Services, settings: &Settings) -> Result<Option<Exposed>, StartError> {
+    let Some(address) = settings.metrics_listen else { return Ok(None) };
+    let failed = |source| StartError::Metrics { address, source };
+    let exposed = Exposed::bind(address, admin_services(services)).await.map_err(failed)?;
+    tracing::info!(address = %exposed.address().map_err(failed)?, "metrics and health");
+    Ok(Some(exposed))
 }
 
 fn front(services: &Services, settings: &Settings, api: Arc<Api>) -> Front {
@@ -145,7 +160,8 @@ fn front(services: &Services, settings: &Settings, api: Arc<Api>) -> Front {
         clock: Arc::clone(&services.clock),
         region: settings.region.clone(),
         base_domains: settings.listener.base_domains.clone(),
-        presign_life_max: settings.presign_life_max,
+        presign_life_max: services.presign_life_max.clone(),
+        rates: services.rates.clone(),
         native,
     }
 }

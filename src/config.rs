@@ -9,6 +9,7 @@ mod defaults;
 mod environment;
 mod error;
 mod raw;
+mod reload;
 mod resolve;
 mod within;
 
@@ -84,6 +85,27 @@ mod tests {
         }
     }
 
+    /// The marks in the file are what happens at SIGHUP.
+    #[test]
+    fn every_key_of_the_shipped_file_says_whether_it_can_change_while_running() {
+        let (mut before, mut section, mut marked) = ("", "", Vec::new());
+        for line in include_str!("../config/hozon.toml").lines() {
+            let key = line.strip_prefix("#~ ").unwrap_or(line);
+            if let Some(name) = key.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+                section = name;
+            } else if let Some((name, _)) = key.split_once(" = ").filter(|_| !line.starts_with("# ")) {
+                assert!(before.ends_with(" [reload]") || before.ends_with(" [restart]"), "{line}");
+                if before.ends_with(" [restart]") {
+                    let name = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
+                    marked.push(if section.starts_with("store") { "store".to_owned() } else { name });
+                }
+            }
+            before = line;
+        }
+        marked.dedup();
+        assert_eq!(marked, Settings::needing_restart().collect::<Vec<_>>());
+    }
+
     #[test]
     fn optional_keys_of_the_shipped_file_are_keys() {
         let shipped = include_str!("../config/hozon.toml");
@@ -91,5 +113,6 @@ mod tests {
         let raw: Raw = toml::from_str(&with_optional).unwrap();
         assert!(raw.store.s3.is_some() && raw.root.passphrase_file.is_some());
         assert!(raw.catalogue.record_classes.is_some() && raw.catalogue.job_types.is_some());
+        assert!(raw.admin.metrics_listen.is_some());
     }
 }

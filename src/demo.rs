@@ -9,7 +9,7 @@ mod people;
 mod records;
 mod story;
 
-use crate::app::{Gateway, StartError};
+use crate::app::{Gateway, Reload, StartError};
 use crate::client::{Client, ClientError};
 use crate::config::{self, ConfigError};
 use crate::domain::{BucketMode, BucketName, Clock, RecordClass, SystemClock, TenantId, Versioning};
@@ -18,6 +18,7 @@ use crate::identity::{NewPrincipal, PeopleError};
 use crate::index::{IndexError, NewBucket};
 use crate::leases::CreateTenantError;
 use crate::root::{Protection, Root, RootError};
+use crate::telemetry::LogLevel;
 use bytes::Bytes;
 use certificates::Certificates;
 use file::{DemoFile, DemoKeys, write_private};
@@ -104,11 +105,11 @@ struct Places {
 ///
 /// # Errors
 /// [`DemoError`] when it cannot be set up.
-pub async fn run(dir: &Path, listen: SocketAddr) -> Result<(), DemoError> {
+pub async fn run(dir: &Path, listen: SocketAddr, log_level: LogLevel) -> Result<(), DemoError> {
     let places = Places::in_dir(dir)?;
     prepare(&places, listen)?;
     let settings = config::load(&places.config)?;
-    let gateway = Gateway::start(settings).await?;
+    let gateway = Gateway::start(settings, Reload { file: places.config.clone(), log_level }).await?;
     let endpoint = format!("https://localhost:{}", gateway.address().port());
 
     let people = match fs::read(&places.credentials) {

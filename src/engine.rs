@@ -57,6 +57,9 @@ pub enum EngineError {
         /// Our newest.
         known: u32,
     },
+    /// A transaction panicked. Nothing of it is there; others are not concerned.
+    #[error("a transaction of the index broke off")]
+    Panicked,
     /// The database engine failed in another way.
     #[error("the index failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -211,8 +214,14 @@ pub struct Credential {
 /// All methods are safe to cancel: a write whose future is dropped happens whole or not at all.
 #[async_trait]
 pub trait Engine: Send + Sync + std::fmt::Debug {
-    /// Adds a tenant with its first keys. [`Changed::Conflict`] if id or name is taken.
-    async fn create_tenant(&self, tenant: TenantRow, keks: Vec<KekRow>, secrets: Vec<SecretRow>) -> Result<Changed, EngineError>;
+    /// Adds a tenant with its first keys, and the event of it. [`Changed::Conflict`] if id or name is taken.
+    async fn create_tenant(
+        &self,
+        tenant: TenantRow,
+        keks: Vec<KekRow>,
+        secrets: Vec<SecretRow>,
+        events: Events,
+    ) -> Result<Changed, EngineError>;
     /// All tenants, by name.
     async fn tenants(&self) -> Result<Vec<TenantRow>, EngineError>;
     /// The tenant with this id.
@@ -281,8 +290,9 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     async fn put_upload_part(&self, row: UploadPartRow, touched: UtcTime, events: Events) -> Result<Committed, EngineError>;
     /// Parts of an open upload with numbers above `after`, in order, at most `limit`.
     async fn upload_parts(&self, upload: UploadId, after: u32, limit: usize) -> Result<Vec<UploadPartRow>, EngineError>;
-    /// Removes an open upload; the blobs of its parts become condemned.
-    async fn abort_upload(&self, bucket: BucketId, id: UploadId, events: Events) -> Result<Changed, EngineError>;
+    /// Removes an open upload; the blobs of its parts become condemned. With `touched` only if that is when it was last
+    /// touched: [`Changed::Conflict`] if a part has come since. Each part that comes moves that moment.
+    async fn abort_upload(&self, bucket: BucketId, id: UploadId, touched: Option<UtcTime>, events: Events) -> Result<Changed, EngineError>;
 
     /// Makes events durable.
     async fn append(&self, events: Events) -> Result<(), EngineError>;

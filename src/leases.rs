@@ -27,6 +27,7 @@ use std::time::Duration;
 pub use error::{CreateTenantError, LeaseError};
 pub use keys::{AuditKey, AuditKeys, DataKey, DataKeys, IndexKey, IndexKeys};
 pub use monotonic::{ManualMonotonic, Monotonic, SystemMonotonic};
+pub use tenant::NewTenant;
 pub use watch::LeaseWatch;
 
 /// How long keys are held.

@@ -17,7 +17,7 @@ mod upload;
 
 use crate::audit::{Journal, OutcomeLog};
 use crate::blob::BlobStore;
-use crate::domain::Clock;
+use crate::domain::{Clock, Live, RecordClasses};
 use crate::index::Index;
 use crate::keys::Keyring;
 use crate::policy::Gate;
@@ -50,6 +50,8 @@ pub struct Objects {
     pub journal: Arc<Journal>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// The terms of what becomes final.
+    pub classes: Live<RecordClasses>,
     /// Which library runs the cipher.
     pub aead: Aead,
     /// Buffers for opened bytes.

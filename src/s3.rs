@@ -28,6 +28,7 @@ mod odd_range;
 mod operations;
 mod parameters;
 mod query;
+mod rate;
 mod reading;
 mod response_body;
 mod scope;
@@ -40,3 +41,4 @@ mod writing;
 
 pub use endpoint::{Endpoint, Front, Native, service};
 pub use host::InvalidDomain;
+pub use rate::{Pace, RateSettings, Rates};

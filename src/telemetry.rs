@@ -9,22 +9,47 @@ use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{Layer, fmt, registry};
+use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
 /// Logs lines for people to standard error, from `level` up.
 ///
 /// # Errors
 /// [`TryInitError`] when the process logs already.
-pub fn log_text(level: Level) -> Result<(), TryInitError> {
-    registry().with(fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_filter(ours(level))).try_init()
+pub fn log_text(level: Level) -> Result<LogLevel, TryInitError> {
+    let (filter, handle) = reload::Layer::new(ours(level));
+    registry().with(fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_filter(filter)).try_init()?;
+    Ok(LogLevel(handle))
 }
 
 /// Logs one JSON object a line to standard error, from `level` up.
 ///
 /// # Errors
 /// [`TryInitError`] when the process logs already.
-pub fn log_json(level: Level) -> Result<(), TryInitError> {
-    registry().with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).with_filter(ours(level))).try_init()
+pub fn log_json(level: Level) -> Result<LogLevel, TryInitError> {
+    let (filter, handle) = reload::Layer::new(ours(level));
+    registry().with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).with_filter(filter)).try_init()?;
+    Ok(LogLevel(handle))
+}
+
+/// The least important that is logged, changeable while the process runs.
+#[derive(Debug, Clone)]
+pub struct LogLevel(reload::Handle<Targets, Registry>);
+
+/// From now on a panic is logged by its place alone: its text may hold anything that was in memory.
+pub fn log_panics_without_text() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        tracing::error!(at, "panicked");
+    }));
+}
+
+impl LogLevel {
+    /// Logs from `level` up from now on.
+    pub fn set(&self, level: Level) {
+        if let Err(error) = self.0.reload(ours(level)) {
+            tracing::warn!(%error, "the log level stays as it was");
+        }
+    }
 }
 
 fn ours(level: Level) -> Targets {

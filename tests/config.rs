@@ -4,7 +4,7 @@
 use hozon::blob::{BlobSettings, Transport};
 use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings};
 use hozon::domain::{PatientNaming, RecordClass, StartEvent};
-use hozon::listener::WireSettings;
+use hozon::listener::{TlsVersions, WireSettings};
 use std::time::Duration;
 
 fn read_with(text: &str, variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
@@ -58,11 +58,17 @@ fn every_key_does_something() {
         streams_max = 8
         requests_per_second = 9
         requests_burst = 10
+        unproven_per_second = 15
+        unproven_burst = 16
         drain_secs_max = 11
         [s3]
         presign_secs_max = 12
+        [cors]
+        allowed_origins = ["https://viewer.example:8443", "http://localhost:3000"]
+        max_age_secs = 17
         [admin]
         socket = "a.sock"
+        metrics_listen = "[::1]:9090"
         [index]
         path = "/i"
         readers = 13
@@ -91,8 +97,10 @@ fn every_key_does_something() {
     let times =
         [listener.header_time_max, listener.idle_time_max, listener.body_pause_max, listener.write_stall_max, listener.drain_time_max];
     assert_eq!(times.map(|time| time.as_secs()), [4, 5, 6, 7, 11]);
-    let rate = listener.rate.unwrap();
-    assert_eq!((listener.streams_max, rate.requests_per_second.get(), rate.burst.get()), (8, 9, 10));
+    let paces = [settings.rates.principal, settings.rates.unproven].map(|pace| pace.map(|pace| (pace.per_second.get(), pace.burst.get())));
+    assert_eq!(paces, [Some((9, 10)), Some((15, 16))]);
+    assert_eq!((listener.streams_max, listener.cors.origins.len(), listener.cors.age.as_secs()), (8, 2, 17));
+    assert_eq!(settings.metrics_listen.map(|address| address.to_string()).as_deref(), Some("[::1]:9090"));
     assert_eq!(settings.presign_life_max, Duration::from_secs(12));
     assert_eq!(settings.admin_socket, dir.path().join("a.sock"));
     assert_eq!((settings.index.path.to_str(), settings.index.readers), (Some("/i"), 13));
@@ -123,6 +131,10 @@ fn a_value_out_of_bounds_is_refused_where_it_stands() {
     for (text, line, says) in [
         ("[listener]\n\nidle_secs_max = 0\n", 3, "0 is not from 1 to 3600"),
         ("[listener]\naddress = \"localhost\"\n", 2, "socket address"),
+        ("[admin]\nmetrics_listen = \"0.0.0.0:9090\"\n", 2, "is not a loopback address"),
+        ("[cors]\nallowed_origins = [\"*\"]\n", 2, "is not an origin"),
+        ("[cors]\nallowed_origins = [\"http://viewer.example\"]\n", 2, "is not an origin"),
+        ("[cors]\nallowed_origins = [\"https://viewer.example/\"]\n", 2, "is not an origin"),
         ("[listener]\ntls = \"1.1\"\n", 2, "unknown variant `1.1`"),
         ("region = \"Tokyo!\"\n", 1, "`Tokyo!` is not a region"),
         ("[listener]\nbase_domain = \"S3:9000\"\n", 2, "not a host name"),
@@ -245,4 +257,24 @@ fn a_remote_store_is_reached_over_tls_or_on_this_machine() {
         let (line, _, reason) = place_and_reason(&store(endpoint));
         assert!(line == 2 && reason.contains("https:// URL"), "{reason}");
     }
+}
+
+#[test]
+fn a_running_gateway_takes_over_what_it_can_and_names_the_rest() {
+    let running = read("").unwrap();
+    let changed = read(
+        "region = \"eu-x\"\n[listener]\naddress = \"127.0.0.1:1\"\ntls = \"1.2\"\nidle_secs_max = 9\nrequests_per_second = 0\n\
+         [s3]\npresign_secs_max = 5\n[index]\nreaders = 9\n[store]\ndirectory = \"/elsewhere\"\n[log]\nlevel = \"warn\"\nform = \"json\"\n",
+    )
+    .unwrap();
+    let (now, left) = running.taken_over(changed.clone());
+    assert!(["region", "listener.address", "listener.tls", "store", "log.form"].iter().all(|name| left.contains(name)), "{left:?}");
+    assert!(!left.contains(&"listener.base_domain"));
+    assert_eq!((now.region.as_str(), now.listener.address.port(), now.log.form), ("ap-northeast-1", 9000, LogForm::Text));
+    assert!(matches!(&now.listener.wire, WireSettings::Tls(tls) if tls.versions == TlsVersions::Only13));
+    assert_eq!((now.listener.idle_time_max.as_secs(), now.presign_life_max.as_secs()), (9, 5));
+    assert_eq!((now.rates.principal, now.log.level), (None, tracing::Level::WARN));
+    assert_eq!(now.index.readers, running.index.readers);
+    // What has been taken over is not named again, what has not still is.
+    assert_eq!(now.taken_over(changed).1, left);
 }

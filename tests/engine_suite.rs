@@ -102,6 +102,7 @@ macro_rules! behaviours {
                 a_part_of_an_upload_that_is_gone_is_refused,
                 only_uploads_that_nobody_touches_are_idle,
                 an_aborted_upload_condemns_its_parts,
+                an_upload_that_was_touched_since_it_was_seen_is_not_aborted,
                 a_completed_upload_keeps_the_parts_it_uses_and_condemns_the_rest,
                 a_complete_without_its_upload_changes_nothing,
                 an_upload_of_another_bucket_completes_nothing,

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use hozon::domain::{EventId, Peer, Wire};
 use hozon::listener::{
-    Drained, Listener, ListenerBody, ListenerError, ListenerSettings, RateSettings, Readiness, Stop, TlsSettings, TlsVersions, WireSettings,
+    CorsSettings, Drained, Listener, ListenerBody, ListenerControl, ListenerError, ListenerSettings, Readiness, Stop, TlsSettings,
+    TlsVersions, WireSettings,
 };
 use hozon::meters::{Meters, Observed};
 use http::{Request, Response, Version};
@@ -15,7 +16,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,7 +39,7 @@ fn settings() -> ListenerSettings {
         body_pause_max: Duration::from_millis(400),
         write_stall_max: Duration::from_millis(500),
         streams_max: 16,
-        rate: None,
+        cors: CorsSettings::default(),
         drain_time_max: Duration::from_secs(5),
     }
 }
@@ -48,6 +48,7 @@ struct Running {
     address: SocketAddr,
     stop: Stop,
     meters: Arc<Meters>,
+    control: ListenerControl,
     served: JoinHandle<Drained>,
 }
 
@@ -87,9 +88,9 @@ async fn start_with(settings: ListenerSettings, readiness: Readiness) -> Running
     let meters = Arc::new(Meters::new());
     let listener = Listener::bind(settings, Arc::clone(&meters)).await.unwrap();
     let address = listener.address().unwrap();
-    let stop = Stop::new();
+    let (stop, control) = (Stop::new(), listener.control());
     let served = tokio::spawn(listener.serve(service_fn(service), readiness, stop.clone()));
-    Running { address, stop, meters, served }
+    Running { address, stop, meters, control, served }
 }
 
 async fn start(settings: ListenerSettings) -> Running {
@@ -256,16 +257,73 @@ async fn a_panic_is_an_internal_error_and_nothing_of_it_is_told() {
     assert!(running.meters.render().unwrap().contains("hozon_panics_total 1\n"));
 }
 
+/// As `docs/S3.md` says: what is no request has no id.
 #[tokio::test]
-async fn a_caller_beyond_its_rate_is_told_to_slow_down() {
-    let one = NonZeroU32::new(1).unwrap();
-    let running = start(ListenerSettings { rate: Some(RateSettings { requests_per_second: one, burst: one }), ..settings() }).await;
-    let request = "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: AWS4-HMAC-SHA256 Credential=HZA/x\r\nConnection: close\r\n\r\n";
-    assert!(running.say(request).await.starts_with("HTTP/1.1 200"));
-    let answer = running.say(request).await;
-    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("<Code>SlowDown</Code>"), "{answer}");
-    assert_eq!(header(&answer, "retry-after"), Some("1"));
-    assert!(running.say(&request.replace("HZA", "HZB")).await.starts_with("HTTP/1.1 200"));
+async fn what_is_no_http_gets_a_bare_answer_and_the_connection_closes() {
+    let running = start(settings()).await;
+    let huge = format!("GET / HTTP/1.1\r\nHost: h\r\nx-large: {}\r\n\r\n", "a".repeat(300_000));
+    for (request, status) in [("nonsense\r\n\r\n", "HTTP/1.1 400"), (huge.as_str(), "HTTP/1.1 431")] {
+        let answer = running.say(request).await;
+        assert!(answer.starts_with(status) && answer.ends_with("\r\n\r\n"), "{answer}");
+        assert_eq!(header(&answer, "x-amz-request-id"), None);
+    }
+}
+
+/// Asks until the answer begins with `status`: a smaller limit is reached as requests under way end.
+async fn until_told(running: &Running, status: &str) -> String {
+    for _ in 0..200 {
+        let answer = running.say("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await;
+        if answer.starts_with(status) {
+            return answer;
+        }
+    }
+    panic!("never told {status}");
+}
+
+#[tokio::test]
+async fn limits_change_while_it_serves_and_its_place_does_not() {
+    let running = start(settings()).await;
+    let elsewhere = "127.0.0.1:1".parse().unwrap();
+    let large = format!("GET / HTTP/1.1\r\nHost: h\r\nx-large: {}\r\nConnection: close\r\n\r\n", "a".repeat(6_000));
+    assert!(running.say(&large).await.starts_with("HTTP/1.1 200"));
+    running.control.apply(&ListenerSettings { header_bytes_max: 4_096, address: elsewhere, ..settings() }).unwrap();
+    assert!(running.say(&large).await.starts_with("HTTP/1.1 431"));
+    running.control.apply(&ListenerSettings { requests_max: 0, ..settings() }).unwrap();
+    until_told(&running, "HTTP/1.1 503").await;
+    running.control.apply(&settings()).unwrap();
+    until_told(&running, "HTTP/1.1 200").await;
+    assert!(running.say(&large).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn web_pages_of_allowed_origins_ask_first_and_read_answers() {
+    let here = "https://viewer.example";
+    let cors = CorsSettings { origins: vec![here.to_owned()], age: Duration::from_secs(600) };
+    let running = start(ListenerSettings { cors, ..settings() }).await;
+    let preflight = |origin: &str| {
+        format!(
+            "OPTIONS /karte/k HTTP/1.1\r\nHost: h\r\nOrigin: {origin}\r\nAccess-Control-Request-Method: PUT\r\n\
+             Access-Control-Request-Headers: authorization,x-amz-date\r\nConnection: close\r\n\r\n"
+        )
+    };
+    let granted = running.say(&preflight(here)).await;
+    assert!(granted.starts_with("HTTP/1.1 204"), "{granted}");
+    assert_eq!(header(&granted, "access-control-allow-origin"), Some(here));
+    assert_eq!(header(&granted, "access-control-allow-headers"), Some("authorization,x-amz-date"));
+    assert_eq!(header(&granted, "access-control-max-age"), Some("600"));
+    assert_eq!(header(&granted, "x-path"), None, "the service is not asked");
+    let refused = running.say(&preflight("https://evil.example")).await;
+    assert!(refused.starts_with("HTTP/1.1 403") && refused.contains("<Code>AccessForbidden</Code>"), "{refused}");
+    assert_eq!(header(&refused, "access-control-allow-origin"), None);
+
+    let get = |origin: &str| format!("GET / HTTP/1.1\r\nHost: h\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n");
+    let answer = running.say(&get(here)).await;
+    assert_eq!((header(&answer, "access-control-allow-origin"), header(&answer, "vary")), (Some(here), Some("Origin")));
+    assert_eq!(header(&running.say(&get("https://evil.example")).await, "access-control-allow-origin"), None);
+
+    let silent = start(settings()).await;
+    let passed = silent.say(&preflight(here)).await;
+    assert_eq!((header(&passed, "x-path"), header(&passed, "access-control-allow-origin")), (Some("/karte/k"), None));
 }
 
 #[tokio::test]
@@ -413,7 +471,7 @@ async fn a_reloaded_certificate_serves_new_connections_and_a_bad_one_changes_not
     let tls = Tls::new(TlsVersions::Only13);
     let listener = Listener::bind(tls_settings(&tls), Arc::new(Meters::new())).await.unwrap();
     let address = listener.address().unwrap();
-    let certificate = listener.certificate().unwrap().clone();
+    let (certificate, changed) = (listener.control(), tls_settings(&tls));
     let ready = Readiness::new(|| Box::pin(async { true }));
     tokio::spawn(listener.serve(service_fn(service), ready, Stop::new()));
 
@@ -421,11 +479,11 @@ async fn a_reloaded_certificate_serves_new_connections_and_a_bad_one_changes_not
     tls.renew();
     let after = tls.connector(&[&rustls::version::TLS13], &[]);
     assert!(connect(&before, address).await.is_ok());
-    certificate.reload().unwrap();
+    certificate.apply(&changed).unwrap();
     assert!(connect(&after, address).await.is_ok());
 
     std::fs::write(&tls.settings.key, "no key").unwrap();
-    assert!(certificate.reload().is_err());
+    assert!(certificate.apply(&ListenerSettings { header_bytes_max: 4_096, ..changed }).is_err());
     assert!(connect(&after, address).await.is_ok());
 }
 

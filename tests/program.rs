@@ -35,8 +35,12 @@ impl Machine {
     }
 
     fn configure(&self, more: &str) {
+        self.configure_as("dev", more);
+    }
+
+    fn configure_as(&self, profile: &str, more: &str) {
         let text = format!(
-            "profile = \"dev\"\n[listener]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"\n\
+            "profile = \"{profile}\"\n[listener]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"\n\
              [admin]\nsocket = \"admin.sock\"\n[index]\npath = \"data/index.sqlite\"\n[store]\ndirectory = \"data/blobs\"\n\
              [root]\nkey_file = \"root.key\"\n{more}"
         );
@@ -162,14 +166,157 @@ fn a_gateway_starts_reads_its_certificate_again_and_stops_in_order() {
 
     machine.certify();
     serving.signal(Signal::HUP);
-    serving.says("the certificate was read again");
+    serving.says("the configuration was read again");
     fs::write(machine.place("server.key"), "no key").unwrap();
     serving.signal(Signal::HUP);
-    serving.says("the certificate stays as it was");
+    serving.says("the configuration stays as it was");
+    assert!(serving.log().contains("server.key"), "{}", serving.log());
 
     serving.signal(Signal::TERM);
     assert_eq!(serving.process.wait().unwrap().code(), Some(0), "{}", fs::read_to_string(&serving.log).unwrap());
     assert!(!machine.place("admin.sock").exists());
+}
+
+/// What a client gets for one request in clear.
+fn asked(address: &str, request: &str) -> String {
+    use std::io::{Read, Write};
+    let mut tcp = std::net::TcpStream::connect(address).unwrap();
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    tcp.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let _reset_or_closed = tcp.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+impl Serving {
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// The address that the line with `text` in the log names.
+    fn address(&self, text: &str) -> String {
+        self.says(text);
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains(text)).unwrap();
+        line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+    }
+
+    fn hang_up(&self, until_it_says: &str) -> String {
+        let before = self.log().len();
+        self.signal(Signal::HUP);
+        until(|| self.log()[before..].contains(until_it_says), &self.log);
+        // What belongs to the same reload is written at once.
+        std::thread::sleep(Duration::from_millis(100));
+        self.log()[before..].to_owned()
+    }
+}
+
+/// In plain HTTP, so that a test can speak it by hand.
+const PLAIN: &str = "profile = \"dev\"\n[listener]\naddress = \"127.0.0.1:0\"\ntls = \"off\"\n[admin]\nsocket = \"admin.sock\"\n\
+    metrics_listen = \"127.0.0.1:0\"\n[index]\npath = \"data/index.sqlite\"\n[store]\ndirectory = \"data/blobs\"\n\
+    [root]\nkey_file = \"root.key\"\n";
+
+#[test]
+fn a_hangup_takes_over_what_can_change_and_names_what_cannot() {
+    let machine = Machine::new();
+    let configure = |more: &str, from: &str, to: &str| {
+        fs::write(machine.place("hozon.toml"), format!("{}{more}", PLAIN.replace(from, to))).unwrap();
+    };
+    configure("", "", "");
+    machine.hozon(&["root", "create"]);
+    let serving = machine.serve();
+    let address = serving.address("serving");
+    let large = format!("GET / HTTP/1.1\r\nHost: localhost\r\nx-large: {}\r\nConnection: close\r\n\r\n", "a".repeat(9_000));
+    let preflight = "OPTIONS /b HTTP/1.1\r\nHost: localhost\r\nOrigin: https://viewer.example\r\nAccess-Control-Request-Method: GET\r\n\
+        Connection: close\r\n\r\n";
+    assert!(asked(&address, &large).starts_with("HTTP/1.1 403"));
+    assert!(asked(&address, preflight).starts_with("HTTP/1.1 4"));
+
+    configure(
+        "[cors]\nallowed_origins = [\"https://viewer.example\"]\n[log]\nlevel = \"debug\"\n",
+        "tls = \"off\"",
+        "tls = \"off\"\nheader_bytes_max = 4096\nunproven_per_second = 1\nunproven_burst = 1",
+    );
+    let log = serving.hang_up("the configuration was read again");
+    assert!(!log.contains("restart"), "{log}");
+    assert!(asked(&address, &large).starts_with("HTTP/1.1 431"));
+    assert!(asked(&address, preflight).starts_with("HTTP/1.1 204"));
+    let stranger = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    asked(&address, stranger);
+    let slowed = asked(&address, stranger);
+    assert!(slowed.starts_with("HTTP/1.1 503") && slowed.contains("<Code>SlowDown</Code>"), "{slowed}");
+
+    // A bad file changes nothing, not even what is right in it.
+    configure("[log]\nlevel = \"loud\"\n", "tls = \"off\"", "tls = \"off\"\nheader_bytes_max = 32768");
+    let log = serving.hang_up("the configuration stays as it was");
+    assert!(log.contains("hozon.toml:16:9: unknown variant `loud`"), "{log}");
+    assert!(asked(&address, &large).starts_with("HTTP/1.1 431"));
+
+    // What needs a restart is named and waits; the rest of the file holds.
+    configure("[log]\nlevel = \"error\"\n", "[index]\npath = \"data/index.sqlite\"", "[index]\npath = \"data/other.sqlite\"");
+    let log = serving.hang_up("only a restart");
+    assert!(log.contains("setting=\"index.path\"") && log.matches("only a restart").count() == 1, "{log}");
+    assert!(asked(&address, &large).starts_with("HTTP/1.1 403"));
+    assert!(!machine.place("data/other.sqlite").exists());
+    // At level `error` the next good reload is not spoken of.
+    let before = serving.log().len();
+    configure("[log]\nlevel = \"error\"\n", "tls = \"off\"", "tls = \"off\"\nheader_bytes_max = 4096");
+    serving.signal(Signal::HUP);
+    until(|| asked(&address, &large).starts_with("HTTP/1.1 431"), &serving.log);
+    assert!(!serving.log()[before..].contains("read again"), "{}", serving.log());
+}
+
+#[test]
+fn a_hangup_takes_new_record_classes_over() {
+    let machine = Machine::new();
+    fs::write(machine.place("hozon.toml"), PLAIN).unwrap();
+    machine.hozon(&["root", "create"]);
+    let serving = machine.serve();
+    let operator = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hozon"));
+        command.env_clear().arg("--socket").arg(machine.place("admin.sock")).args(arguments).output().unwrap()
+    };
+    assert!(operator(&["tenant", "create", "kita"]).status.success());
+    let make = || operator(&["bucket", "create", "karte", "--tenant", "kita", "--default-class", "house.own"]);
+    assert_eq!(make().status.code(), Some(3), "{}", said(&make()));
+
+    let class = "[[class]]\nid = \"house.own\"\nlabel = \"x\"\nyears_kept = 5\nstart = \"created\"\nbasis = \"x\"\nproof = \"read\"\n\
+        patient = \"optional\"\n";
+    fs::write(machine.place("classes.toml"), class.replace("created", "never")).unwrap();
+    fs::write(machine.place("hozon.toml"), format!("{PLAIN}[catalogue]\nrecord_classes = \"classes.toml\"\n")).unwrap();
+    let log = serving.hang_up("the configuration stays as it was");
+    assert!(log.contains("classes.toml:5:9: unknown variant `never`"), "{log}");
+    assert!(!make().status.success());
+    fs::write(machine.place("classes.toml"), class).unwrap();
+    serving.hang_up("the configuration was read again");
+    assert!(make().status.success(), "{}", said(&make()));
+}
+
+#[test]
+fn metrics_and_health_are_on_loopback_where_they_are_wanted() {
+    let machine = Machine::new();
+    fs::write(machine.place("hozon.toml"), PLAIN).unwrap();
+    machine.hozon(&["root", "create"]);
+    let serving = machine.serve();
+    let address = serving.address("metrics and health");
+    let socket = machine.place("admin.sock");
+    let mut operator = Command::new(env!("CARGO_BIN_EXE_hozon"));
+    let made = operator.env_clear().arg("--socket").arg(&socket).args(["tenant", "create", "kita-hospital"]).output().unwrap();
+    assert!(made.status.success(), "{}", said(&made));
+    let get = |path: &str| asked(&address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"));
+    assert!(get("/healthz").starts_with("HTTP/1.1 200"));
+    assert!(get("/readyz").starts_with("HTTP/1.1 200"));
+    let metrics = get("/metrics");
+    assert!(metrics.starts_with("HTTP/1.1 200") && metrics.ends_with("# EOF\n"), "{metrics}");
+    assert!(!metrics.contains("kita"), "{metrics}");
+    // The operator's API stays on the socket.
+    assert!(get("/v1/tenants").starts_with("HTTP/1.1 404"));
+    assert!(asked(&address, "POST /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 405"));
+    // A store that has gone makes it unready, and no cause is told that could name a tenant.
+    fs::remove_dir_all(machine.place("data/blobs")).unwrap();
+    fs::write(machine.place("data/blobs"), "no directory").unwrap();
+    let unready = get("/readyz");
+    assert!(unready.starts_with("HTTP/1.1 503") && unready.ends_with("ask on the admin socket why\n"), "{unready}");
 }
 
 #[test]
@@ -181,4 +328,31 @@ fn a_gateway_that_cannot_start_says_why_and_what_next() {
     machine.configure("lease = 1\n");
     let ran = machine.hozon(&["serve"]);
     assert!(said(&ran).contains("hozon.toml:14:1: unknown field `lease`"), "{}", said(&ran));
+}
+
+#[test]
+fn a_strict_gateway_wants_its_root_key_apart_from_the_data() {
+    let machine = Machine::new();
+    machine.configure_as("strict-jp", "");
+    machine.hozon(&["root", "create"]);
+    assert_eq!(machine.finding("root key").0, "good");
+    fs::create_dir_all(machine.place("data/safe")).unwrap();
+    fs::copy(machine.place("root.key"), machine.place("data/safe/root.key")).unwrap();
+    // A link elsewhere leads to the same bytes.
+    fs::remove_file(machine.place("root.key")).unwrap();
+    std::os::unix::fs::symlink("data/safe", machine.place("elsewhere")).unwrap();
+    for key in ["data/safe/root.key", "elsewhere/root.key"] {
+        machine.configure_as("strict-jp", "");
+        let text = fs::read_to_string(machine.place("hozon.toml")).unwrap();
+        fs::write(machine.place("hozon.toml"), text.replace("\"root.key\"", &format!("\"{key}\""))).unwrap();
+        let ran = machine.hozon(&["serve"]);
+        assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
+        for wanted in ["root.key_file", key, "within the data directory", "strict-jp"] {
+            assert!(said(&ran).contains(wanted), "{wanted}: {}", said(&ran));
+        }
+        assert!(!machine.place("data/index.sqlite").exists());
+        let (result, detail) = machine.finding("root key");
+        assert_eq!(result, "bad");
+        assert!(detail.contains("root.key_file") && detail.contains(key), "{detail}");
+    }
 }

@@ -18,6 +18,8 @@ mod listings;
 mod objects;
 #[path = "s3/operations.rs"]
 mod operations;
+#[path = "s3/rates.rs"]
+mod rates;
 #[path = "s3/signing.rs"]
 mod signing;
 #[path = "s3/uploads.rs"]

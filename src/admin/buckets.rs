@@ -20,7 +20,7 @@ pub(super) async fn create(asked: &Asked<'_>, tenant: &str) -> Answered {
     let new: NewBucket = asked.document()?;
     let name = BucketName::parse(&new.name)?;
     let services = asked.services;
-    if let Some(class) = new.default_class.as_ref().filter(|class| services.record_classes.rule(class).is_none()) {
+    if let Some(class) = new.default_class.as_ref().filter(|class| services.record_classes.now().rule(class).is_none()) {
         return Err(Problem::bad(format!("there is no record class `{class}`")));
     }
     let index = services.index.of(tenant.id);

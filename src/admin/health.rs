@@ -1,6 +1,6 @@
 use super::AdminServices;
 use super::problem::Problem;
-use super::route::{Answered, Asked, json};
+use super::route::{Answered, json};
 use super::wire::{Dependency, Readiness};
 use crate::blob::BlobError;
 use crate::domain::{BlobId, Location, Standing, TenantId};
@@ -13,18 +13,26 @@ use std::time::Duration;
 const WITHIN: Duration = Duration::from_secs(3);
 
 /// `GET /readyz`: each dependency by itself.
-pub(super) async fn ready(asked: &Asked<'_>) -> Answered {
-    let services = asked.services;
-    let (index, store, keys) = tokio::join!(index(services), store(services), keys(services));
-    let dependencies = vec![dependency("index", index), dependency("store", store), dependency("keys", keys)];
+pub(super) async fn ready(services: &AdminServices) -> Answered {
+    let dependencies = dependencies(services).await;
     let ready = dependencies.iter().all(|dependency| dependency.ready);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(status, &Readiness { ready, dependencies })
 }
 
+/// Whether every dependency is there.
+pub(super) async fn is_ready(services: &AdminServices) -> bool {
+    dependencies(services).await.iter().all(|dependency| dependency.ready)
+}
+
+async fn dependencies(services: &AdminServices) -> Vec<Dependency> {
+    let (index, store, keys) = tokio::join!(index(services), store(services), keys(services));
+    vec![dependency("index", index), dependency("store", store), dependency("keys", keys)]
+}
+
 /// `GET /metrics`.
-pub(super) fn metrics(asked: &Asked<'_>) -> Answered {
-    let page = asked.services.meters.render().map_err(|_| Problem::bad("a meter has no text form"))?;
+pub(super) fn metrics(services: &AdminServices) -> Answered {
+    let page = services.meters.render().map_err(|_| Problem::bad("a meter has no text form"))?;
     let mut answer = Response::new(Full::<Bytes>::from(page));
     let kind = header::HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     answer.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -45,7 +45,8 @@ pub(super) async fn disable(asked: &Asked<'_>, tenant: &str, name: &str) -> Answ
 
 /// Refuses job types and buckets that cannot exist: a typing mistake would otherwise grant nothing, in silence.
 fn check(asked: &Asked<'_>, new: &NewPrincipal) -> Result<(), Problem> {
-    if let Some(unknown) = new.profile.job_types.iter().find(|code| asked.services.job_types.job_type(code).is_none()) {
+    let job_types = asked.services.job_types.now();
+    if let Some(unknown) = new.profile.job_types.iter().find(|code| job_types.job_type(code).is_none()) {
         return Err(Problem::bad(format!("there is no job type `{unknown}`")));
     }
     for grant in &new.profile.grants {

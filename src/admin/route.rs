@@ -56,8 +56,8 @@ pub(super) async fn answer(services: &AdminServices, operator: &Operator, reques
 async fn route(asked: &Asked<'_>, method: &Method, path: &[&str]) -> Answered {
     match (method.as_str(), path) {
         ("GET", ["healthz"]) => Ok(Response::new(Full::from("ok\n"))),
-        ("GET", ["readyz"]) => health::ready(asked).await,
-        ("GET", ["metrics"]) => health::metrics(asked),
+        ("GET", ["readyz"]) => health::ready(asked.services).await,
+        ("GET", ["metrics"]) => health::metrics(asked.services),
         ("GET", ["v1", "tenants"]) => tenants::list(asked).await,
         ("POST", ["v1", "tenants"]) => tenants::create(asked).await,
         ("GET", ["v1", "tenants", tenant]) => tenants::show(asked, tenant).await,

@@ -15,11 +15,11 @@ pub(super) async fn list(asked: &Asked<'_>) -> Answered {
 pub(super) async fn create(asked: &Asked<'_>) -> Answered {
     let new: NewTenant = asked.document()?;
     let services = asked.services;
-    let row = services.leases.create_tenant(&new.name, new.facility.as_deref(), services.clock.now()).await?;
-    // The tenant's log begins with the tenant itself. A crash before this line leaves a tenant whose log is empty.
+    let new = services.leases.new_tenant(&new.name, new.facility.as_deref(), services.clock.now()).await?;
+    // The tenant's log begins with the tenant itself, in one transaction with it.
     let event = asked.operator.event("create-tenant", "CreateTenant", Subject::default(), services.clock.now());
-    let _on_record = services.journal.append(services.journal.seal(row.id, event).await?).await?;
-    created(&tenant(row))
+    let pending = services.journal.seal_first(&new, event)?;
+    created(&tenant(services.leases.add_tenant(new, pending.into_events()).await?))
 }
 
 /// `GET /v1/tenants/{tenant}`

@@ -24,6 +24,11 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
         let index = Arc::clone(&index);
         async move { index.sweep() }
     });
+    let rates = services.rates.clone();
+    every(&chores, stop, limits::RATE_PRUNE_PAUSE, move || {
+        let rates = rates.clone();
+        async move { rates.prune() }
+    });
     let log = Arc::clone(&services.provider_log);
     every(&chores, stop, PROVIDER_LOG_EVERY, move || {
         let log = Arc::clone(&log);

@@ -22,7 +22,7 @@ pub enum StartError {
     #[error("the root key cannot be opened")]
     Root(#[from] RootError),
     /// The root key lies with the data.
-    #[error("the root key lies in the data directory, where whoever copies one has the other")]
+    #[error("root.key_file: the root key lies with the data, which profile \"strict-jp\" does not allow")]
     RootWithData(#[source] RootError),
     /// The store cannot be opened.
     #[error("the store cannot be opened")]
@@ -42,6 +42,15 @@ pub enum StartError {
     /// The admin listener cannot begin.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// Metrics cannot be served where they should be.
+    #[error("admin.metrics_listen: cannot listen on {address}")]
+    Metrics {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Signals cannot be listened to.
     #[error("signals cannot be listened to")]
     Signals(#[source] std::io::Error),

@@ -1,5 +1,20 @@
-use crate::listener::Certificate;
+use super::Services;
+use crate::config::{self, Settings};
+use crate::listener::ListenerControl;
+use crate::telemetry::LogLevel;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What a gateway reads again at SIGHUP, and the part of the process that is not its own.
+#[derive(Debug, Clone)]
+pub struct Reload {
+    /// The configuration file.
+    pub file: PathBuf,
+    /// The process's log.
+    pub log_level: LogLevel,
+}
 
 /// Listens for SIGHUP. From here on the signal no longer ends the process.
 ///
@@ -9,16 +24,65 @@ pub(super) fn signals() -> std::io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// Reads the certificate again at each of `signals`, for ever. A bad file changes nothing.
-pub(super) async fn follow(mut signals: Signal, certificate: Option<Certificate>) {
-    while signals.recv().await.is_some() {
-        match certificate.as_ref().map(Certificate::reload) {
-            None => tracing::info!("there is no certificate to read again"),
-            Some(Ok(())) => tracing::info!("the certificate was read again"),
-            Some(Err(error)) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(%error, cause, "the certificate stays as it was");
+/// A gateway whose settings can change while it runs.
+pub(super) struct Running {
+    /// As they hold now.
+    pub(super) settings: Settings,
+    pub(super) listener: ListenerControl,
+    pub(super) services: Arc<Services>,
+    pub(super) reload: Reload,
+}
+
+impl Running {
+    /// Reads the configuration again at each of `signals`, for ever. What is wrong anywhere in it changes nothing.
+    pub(super) async fn follow(mut self, mut signals: Signal) {
+        while signals.recv().await.is_some() {
+            let file = self.reload.file.display().to_string();
+            match config::load(&self.reload.file) {
+                Ok(new) => self.take_over(new, &file),
+                Err(error) => tracing::error!(file, error = causes(&error), "the configuration stays as it was"),
             }
         }
     }
+
+    fn take_over(&mut self, new: Settings, file: &str) {
+        let (now, left) = self.settings.taken_over(new);
+        // The one part that can fail comes first: when it does, nothing else has changed.
+        if let Err(error) = self.listener.apply(&now.listener) {
+            tracing::error!(file, error = causes(&error), "the configuration stays as it was");
+            return;
+        }
+        let services = &self.services;
+        services.rates.replace(now.rates);
+        services.presign_life_max.replace(now.presign_life_max);
+        services.classes.replace(now.record_classes.clone());
+        services.job_types.replace(now.job_types.clone());
+        // What is to be said of the change is said if either level lets it.
+        let (before, after) = (self.settings.log.level, now.log.level);
+        if after > before {
+            self.reload.log_level.set(after);
+        }
+        tracing::info!(file, "the configuration was read again");
+        for setting in left {
+            tracing::warn!(file, setting, "the setting is another one now, which only a restart takes over");
+        }
+        for deviation in now.deviations() {
+            tracing::warn!(profile = now.profile.name(), %deviation, "weaker than strict-jp");
+        }
+        if after < before {
+            self.reload.log_level.set(after);
+        }
+        self.settings = now;
+    }
+}
+
+/// The error and all that caused it, in one line.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

@@ -2,7 +2,7 @@ use super::StartError;
 use crate::audit::{Journal, OutcomeLog, ProviderLog};
 use crate::blob::{BlobSettings, BlobStore};
 use crate::config::{Profile, Settings};
-use crate::domain::{Clock, NodeId, SystemClock, limits};
+use crate::domain::{Clock, JobTypes, Live, NodeId, RecordClasses, SystemClock, limits};
 use crate::engine::{Engine, SqliteEngine};
 use crate::identity::{Authenticator, People};
 use crate::index::Index;
@@ -12,8 +12,10 @@ use crate::meters::Meters;
 use crate::objects::Objects;
 use crate::policy::Gate;
 use crate::root::Root;
+use crate::s3::Rates;
 use crate::seal::{Aead, PlainPool};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The inner parts of a running gateway, built in order.
 #[derive(Debug)]
@@ -42,6 +44,14 @@ pub struct Services {
     pub blobs: BlobStore,
     /// Verbs on records.
     pub objects: Objects,
+    /// How many requests callers may send.
+    pub rates: Rates,
+    /// The longest life of a presigned URL.
+    pub presign_life_max: Live<Duration>,
+    /// What kinds of records there are.
+    pub classes: Live<RecordClasses>,
+    /// What job types there are.
+    pub job_types: Live<JobTypes>,
     /// Outcomes on their way to the log.
     pub outcomes: OutcomeLog,
 }
@@ -57,12 +67,10 @@ impl Services {
     pub async fn build(settings: &Settings) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let aead = Aead::checked(settings.aead)?;
-        let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
         let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
+        apart(&root, settings)?;
+        let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
         let blobs = BlobStore::open(&settings.store)?;
-        if settings.profile == Profile::StrictJp {
-            apart(&root, settings)?;
-        }
         let monotonic = Arc::new(SystemMonotonic::start());
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, monotonic));
         blobs.probe(clock.now()).await?;
@@ -76,6 +84,7 @@ impl Services {
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
         let people = Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
         let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal)));
+        let (classes, job_types) = (Live::new(settings.record_classes.clone()), Live::new(settings.job_types.clone()));
         let objects = Objects {
             gate: Arc::clone(&gate),
             index: Arc::clone(&index),
@@ -84,20 +93,47 @@ impl Services {
             outcomes: outcomes.clone(),
             journal: Arc::clone(&journal),
             clock: Arc::clone(&clock),
+            classes: classes.clone(),
             aead,
             pool: PlainPool::new(IDLE_BUFFERS, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
-        Ok(Self { clock, meters, engine, leases, index, journal, provider_log, authenticator, people, gate, blobs, objects, outcomes })
+        let (rates, presign_life_max) = (Rates::new(settings.rates), Live::new(settings.presign_life_max));
+        Ok(Self {
+            rates,
+            presign_life_max,
+            clock,
+            meters,
+            engine,
+            leases,
+            index,
+            journal,
+            provider_log,
+            authenticator,
+            people,
+            gate,
+            blobs,
+            objects,
+            classes,
+            job_types,
+            outcomes,
+        })
     }
 }
 
-/// Refuses a root key that lies with the data: whoever carries one off would have the other (CR-04).
-fn apart(root: &Root, settings: &Settings) -> Result<(), StartError> {
+/// Refuses, under profile `strict-jp`, a root key that lies with the data: whoever carries one off would have the
+/// other (CR-04). A directory that is not there yet holds no key.
+///
+/// # Errors
+/// [`StartError::RootWithData`].
+pub fn apart(root: &Root, settings: &Settings) -> Result<(), StartError> {
+    if settings.profile != Profile::StrictJp {
+        return Ok(());
+    }
     let blobs = match &settings.store {
         BlobSettings::Local { directory } => Some(directory.as_path()),
         BlobSettings::Memory | BlobSettings::S3(_) => None,
     };
-    for data in blobs.into_iter().chain(settings.index.path.parent()) {
+    for data in blobs.into_iter().chain(settings.index.path.parent()).filter(|data| data.exists()) {
         root.check_production(data).map_err(StartError::RootWithData)?;
     }
     Ok(())

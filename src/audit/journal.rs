@@ -1,7 +1,7 @@
 use super::Event;
 use crate::domain::{Clock, EventId, EventKeyId, NodeId, TenantId, UtcTime, limits};
 use crate::engine::{Engine, EngineError, EventKeyRow, Events, JournalRow};
-use crate::leases::{LeaseError, Leases};
+use crate::leases::{AuditKey, LeaseError, Leases, NewTenant};
 use crate::meters::Meters;
 use crate::seal::{Context, KeyUse, MasterKey, OpenError, SealError, UseKey};
 use aws_lc_rs::digest;
@@ -130,18 +130,30 @@ impl Journal {
     /// [`JournalError`] when the tenant's audit key cannot be had.
     pub async fn seal(&self, tenant: TenantId, event: Event) -> Result<PendingEvent, JournalError> {
         let key = self.key(tenant).await?;
+        self.sealed(tenant, event, (key.id, &key.use_key), Vec::new())
+    }
+
+    /// Seals the event that begins the log of a tenant which is made in the same transaction.
+    ///
+    /// # Errors
+    /// [`JournalError`] when it cannot be sealed.
+    pub fn seal_first(&self, tenant: &NewTenant, event: Event) -> Result<PendingEvent, JournalError> {
+        let (row, master) = self.new_key(tenant.id(), tenant.audit())?;
+        self.sealed(tenant.id(), event, (row.id, &master.derive(KeyUse::SealEvent)), vec![row])
+    }
+
+    fn sealed(
+        &self,
+        tenant: TenantId,
+        event: Event,
+        (key, use_key): (EventKeyId, &UseKey),
+        keys: Vec<EventKeyRow>,
+    ) -> Result<PendingEvent, JournalError> {
         let id = EventId::parse(&event.id).unwrap_or_else(|_| EventId::random());
-        let sealed = key.use_key.seal(&Context::event(tenant, id), &serde_json::to_vec(&event)?)?;
-        let row = JournalRow {
-            tenant,
-            event: id,
-            leaf_hash: leaf_hash(&sealed),
-            event_key: key.id,
-            sealed,
-            at: self.clock.now(),
-            position: None,
-        };
-        Ok(PendingEvent { event, rows: Events { rows: vec![row], keys: Vec::new() } })
+        let sealed = use_key.seal(&Context::event(tenant, id), &serde_json::to_vec(&event)?)?;
+        let row =
+            JournalRow { tenant, event: id, leaf_hash: leaf_hash(&sealed), event_key: key, sealed, at: self.clock.now(), position: None };
+        Ok(PendingEvent { event, rows: Events { rows: vec![row], keys } })
     }
 
     /// Makes a sealed event durable on its own: reads, listings, refusals.
@@ -209,15 +221,20 @@ impl Journal {
         {
             return Ok(Arc::clone(key));
         }
-        let id = EventKeyId::random();
-        let master = MasterKey::generate()?;
-        let active = audit.active();
-        let wrapped = master.wrap(&active.wrap_event_key, &Context::event_key(tenant, id))?;
-        let row = EventKeyRow { id, tenant, node: self.node, created: now, kek_version: active.version, wrapped };
+        let (row, master) = self.new_key(tenant, audit.active())?;
+        let (id, now) = (row.id, row.created);
         self.engine.append(Events { rows: Vec::new(), keys: vec![row] }).await?;
         let key = Arc::new(EventKey { id, use_key: master.derive(KeyUse::SealEvent), until: now.plus(limits::EVENT_KEY_LIFE) });
         writing.insert(tenant, Arc::clone(&key));
         Ok(key)
+    }
+
+    /// A new event key, and its row wrapped under `audit`.
+    fn new_key(&self, tenant: TenantId, audit: &AuditKey) -> Result<(EventKeyRow, MasterKey), JournalError> {
+        let id = EventKeyId::random();
+        let master = MasterKey::generate()?;
+        let wrapped = master.wrap(&audit.wrap_event_key, &Context::event_key(tenant, id))?;
+        Ok((EventKeyRow { id, tenant, node: self.node, created: self.clock.now(), kek_version: audit.version, wrapped }, master))
     }
 }
 

@@ -2,6 +2,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::serve::ConfigFile;
 use crate::admin::wire::Readiness;
+use crate::app;
 use crate::blob::{BlobSettings, BlobStore};
 use crate::config::{self, Settings};
 use crate::domain::{Clock, SystemClock, UtcTime};
@@ -74,14 +75,17 @@ async fn look(settings: &Settings, progress: &ProgressBar, findings: &mut Vec<Fi
     });
     findings.push(match &settings.listener.wire {
         WireSettings::PlainOnLoopback => weak("certificate", "plain HTTP on loopback".to_owned()),
-        WireSettings::Tls(tls) => match Certificate::load(tls.clone()) {
+        WireSettings::Tls(tls) => match Certificate::load(tls) {
             Ok(_) => good("certificate", tls.certificate.display().to_string()),
             Err(error) => bad("certificate", &error),
         },
     });
     progress.set_message("root key");
     findings.push(match Root::open_file(&settings.root.key_file, &settings.root.protection()) {
-        Ok(_) => good("root key", settings.root.key_file.display().to_string()),
+        Ok(root) => match app::apart(&root, settings) {
+            Ok(()) => good("root key", settings.root.key_file.display().to_string()),
+            Err(error) => bad("root key", &error),
+        },
         Err(error) => bad("root key", &error),
     });
     findings.push(gateway(&settings.admin_socket).await);

@@ -1,7 +1,7 @@
 use super::failure::Failure;
-use crate::app::Gateway;
+use crate::app::{Gateway, Reload};
 use crate::config::{self, LogForm, LogSettings};
-use crate::telemetry;
+use crate::telemetry::{self, LogLevel};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -24,14 +24,16 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let path = arguments.file.config;
     let settings = config::load(&path).map_err(|error| Failure::failed(error).advise("correct the file, or name another with --config"))?;
-    log(settings.log)?;
+    let log_level = log(settings.log)?;
     let again = format!("`hozon doctor --config {}` says what is missing", path.display());
-    let gateway = Gateway::start(settings).await.map_err(|error| Failure::failed(error).advise(again))?;
+    let gateway =
+        Gateway::start(settings, Reload { file: path.clone(), log_level }).await.map_err(|error| Failure::failed(error).advise(again))?;
     gateway.run_until_told().await.map_err(Failure::failed)
 }
 
 /// Begins logging as set.
-pub(super) fn log(settings: LogSettings) -> Result<(), Failure> {
+pub(super) fn log(settings: LogSettings) -> Result<LogLevel, Failure> {
+    telemetry::log_panics_without_text();
     match settings.form {
         LogForm::Text => telemetry::log_text(settings.level),
         LogForm::Json => telemetry::log_json(settings.level),

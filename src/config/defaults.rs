@@ -1,7 +1,9 @@
 //! What holds where the file says nothing. A test compares it with `config/hozon.toml`.
 
 use super::Profile;
-use super::raw::{Admin, Catalogue, Cipher, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Seal, Store, Tls};
+use super::raw::{
+    Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Seal, Store, Tls,
+};
 use super::within::Within;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ impl Default for Raw {
             region: Region("ap-northeast-1".to_owned()),
             listener: Listener::default(),
             s3: S3::default(),
+            cors: Cors::default(),
             admin: Admin::default(),
             index: Index::default(),
             store: Store::default(),
@@ -44,6 +47,8 @@ impl Default for Listener {
             streams_max: Within::near(64),
             requests_per_second: Within::near(2_000),
             requests_burst: Within::near(4_000),
+            unproven_per_second: Within::near(50),
+            unproven_burst: Within::near(1_000),
             drain_secs_max: Within::near(60),
         }
     }
@@ -55,9 +60,15 @@ impl Default for S3 {
     }
 }
 
+impl Default for Cors {
+    fn default() -> Self {
+        Self { allowed_origins: Vec::new(), max_age_secs: Within::near(600) }
+    }
+}
+
 impl Default for Admin {
     fn default() -> Self {
-        Self { socket: PathBuf::from("/run/hozon/admin.sock") }
+        Self { socket: PathBuf::from("/run/hozon/admin.sock"), metrics_listen: None }
     }
 }
 

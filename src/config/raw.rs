@@ -14,6 +14,7 @@ pub(super) struct Raw {
     pub(super) region: Region,
     pub(super) listener: Listener,
     pub(super) s3: S3,
+    pub(super) cors: Cors,
     pub(super) admin: Admin,
     pub(super) index: Index,
     pub(super) store: Store,
@@ -41,6 +42,16 @@ pub(super) struct Endpoint {
     pub(super) url: String,
     pub(super) transport: Transport,
 }
+
+/// An address that only this machine reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Loopback(pub(super) SocketAddr);
+
+/// The origin of a web page, as browsers write it: over TLS, or from this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Origin(pub(super) String);
 
 /// What a text must look like.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +90,8 @@ pub(super) struct Listener {
     pub(super) streams_max: Within<1, 1_000>,
     pub(super) requests_per_second: Within<0, 1_000_000>,
     pub(super) requests_burst: Within<1, 1_000_000>,
+    pub(super) unproven_per_second: Within<0, 1_000_000>,
+    pub(super) unproven_burst: Within<1, 1_000_000>,
     pub(super) drain_secs_max: Within<0, 86_400>,
 }
 
@@ -92,6 +105,15 @@ pub(super) struct S3 {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Admin {
     pub(super) socket: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) metrics_listen: Option<Loopback>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Cors {
+    pub(super) allowed_origins: Vec<Origin>,
+    pub(super) max_age_secs: Within<0, 86_400>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -215,14 +237,57 @@ impl TryFrom<String> for Endpoint {
 
     fn try_from(url: String) -> Result<Self, Misshapen> {
         let read = url.parse::<Uri>().ok();
-        let host = read.as_ref().and_then(Uri::host).map(|host| host.trim_start_matches('[').trim_end_matches(']'));
-        let is_here = host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()));
         match read.as_ref().and_then(Uri::scheme_str) {
             Some("https") => Ok(Self { url, transport: Transport::Tls }),
             // The bodies are sealed, and nobody else sees the wire.
-            Some("http") if is_here => Ok(Self { url, transport: Transport::PlainHttp }),
+            Some("http") if read.as_ref().is_some_and(is_here) => Ok(Self { url, transport: Transport::PlainHttp }),
             _ => Err(Misshapen { found: url, wanted: "an https:// URL, or an http:// URL of this machine" }),
         }
+    }
+}
+
+/// Whether a URL names this machine.
+fn is_here(url: &Uri) -> bool {
+    let host = url.host().map(|host| host.trim_start_matches('[').trim_end_matches(']'));
+    host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+}
+
+impl TryFrom<String> for Loopback {
+    type Error = Misshapen;
+
+    fn try_from(text: String) -> Result<Self, Misshapen> {
+        match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Ok(Self(address)),
+            _ => Err(Misshapen { found: text, wanted: "a loopback address with a port, such as 127.0.0.1:9090" }),
+        }
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = Misshapen;
+
+    fn try_from(text: String) -> Result<Self, Misshapen> {
+        let wanted = "an origin as browsers write it, such as https://viewer.example, without a path";
+        let Ok(url) = text.parse::<Uri>() else { return Err(Misshapen { found: text, wanted }) };
+        let written = url.scheme_str().zip(url.authority()).map(|(scheme, authority)| format!("{scheme}://{authority}"));
+        let is_plain = written.is_some_and(|written| written == text.to_lowercase() && written == text) && !text.contains(['@', '*']);
+        match url.scheme_str() {
+            Some("https") if is_plain => Ok(Self(text)),
+            Some("http") if is_plain && is_here(&url) => Ok(Self(text)),
+            _ => Err(Misshapen { found: text, wanted }),
+        }
+    }
+}
+
+impl From<Loopback> for String {
+    fn from(address: Loopback) -> Self {
+        address.0.to_string()
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.0
     }
 }
 

@@ -1,14 +1,16 @@
 use super::Profile;
 use super::catalogue;
 use super::error::{ConfigError, Conflict};
-use super::raw::{Cipher, Form, Level, Listener, Raw, Tls};
+use super::raw::{Cipher, Cors, Form, Level, Listener, Raw, Tls};
 use crate::blob::{BlobSettings, S3Settings};
 use crate::domain::{JobTypes, RecordClasses};
 use crate::engine::SqliteSettings;
 use crate::leases::LeaseSettings;
-use crate::listener::{ListenerSettings, RateSettings, TlsSettings, TlsVersions, WireSettings};
+use crate::listener::{CorsSettings, ListenerSettings, TlsSettings, TlsVersions, WireSettings};
 use crate::root::{Passphrase, Protection};
+use crate::s3::{Pace, RateSettings};
 use crate::seal::Aead;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,10 +24,14 @@ pub struct Settings {
     pub region: String,
     /// How the data listener listens.
     pub listener: ListenerSettings,
+    /// How many requests callers may send.
+    pub rates: RateSettings,
     /// The longest life of a presigned URL.
     pub presign_life_max: Duration,
     /// Where the admin listener's Unix socket is.
     pub admin_socket: PathBuf,
+    /// The loopback address of metrics and health, beside the socket.
+    pub metrics_listen: Option<SocketAddr>,
     /// Where the index is.
     pub index: SqliteSettings,
     /// Where blobs are.
@@ -95,6 +101,9 @@ pub enum Deviation {
     /// Callers are not held to a rate.
     #[error("listener.requests_per_second = 0: callers are not held to any rate")]
     NoRate,
+    /// Requests that prove nobody are not held to a rate.
+    #[error("listener.unproven_per_second = 0: guessing at credentials is not held to any rate")]
+    NoUnprovenRate,
     /// Details are logged that only people who look for a fault need.
     #[error("log.level = \"debug\": more is logged than operation needs")]
     DebugLog,
@@ -111,7 +120,8 @@ impl Settings {
         let found = [
             (speaks_12, Deviation::Tls12),
             (self.root.passphrase_file.is_none(), Deviation::RootInClear),
-            (self.listener.rate.is_none(), Deviation::NoRate),
+            (self.rates.principal.is_none(), Deviation::NoRate),
+            (self.rates.unproven.is_none(), Deviation::NoUnprovenRate),
             (self.log.level == tracing::Level::DEBUG, Deviation::DebugLog),
         ];
         found.into_iter().filter(|(is_found, _)| *is_found).map(|(_, deviation)| deviation).collect()
@@ -146,9 +156,11 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
     Ok(Settings {
         profile: raw.profile,
         region: raw.region.0,
-        listener: listener(raw.listener, place),
+        rates: rates(&raw.listener),
+        listener: listener(raw.listener, raw.cors, place),
         presign_life_max: raw.s3.presign_secs_max.seconds(),
         admin_socket: place(raw.admin.socket),
+        metrics_listen: raw.admin.metrics_listen.map(|address| address.0),
         index: SqliteSettings { path: place(raw.index.path), readers: raw.index.readers.size() },
         store,
         root: RootSettings { key_file: place(raw.root.key_file), passphrase_file: raw.root.passphrase_file.map(place) },
@@ -174,7 +186,18 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
     })
 }
 
-fn listener(raw: Listener, place: impl Fn(PathBuf) -> PathBuf) -> ListenerSettings {
+fn rates(raw: &Listener) -> RateSettings {
+    let pace = |per_second: u32, burst: u32| {
+        let (per_second, burst) = NonZeroU32::new(per_second).zip(NonZeroU32::new(burst))?;
+        Some(Pace { per_second, burst })
+    };
+    RateSettings {
+        principal: pace(raw.requests_per_second.small(), raw.requests_burst.small()),
+        unproven: pace(raw.unproven_per_second.small(), raw.unproven_burst.small()),
+    }
+}
+
+fn listener(raw: Listener, cors: Cors, place: impl Fn(PathBuf) -> PathBuf) -> ListenerSettings {
     let tls = |versions| {
         WireSettings::Tls(TlsSettings { certificate: place(raw.certificate.clone()), key: place(raw.private_key.clone()), versions })
     };
@@ -183,9 +206,7 @@ fn listener(raw: Listener, place: impl Fn(PathBuf) -> PathBuf) -> ListenerSettin
         Tls::From12 => tls(TlsVersions::From12),
         Tls::Off => WireSettings::PlainOnLoopback,
     };
-    let rate = NonZeroU32::new(raw.requests_per_second.small())
-        .zip(NonZeroU32::new(raw.requests_burst.small()))
-        .map(|(requests_per_second, burst)| RateSettings { requests_per_second, burst });
+    let origins = cors.allowed_origins.into_iter().map(|origin| origin.0).collect();
     ListenerSettings {
         address: raw.address,
         wire,
@@ -199,7 +220,7 @@ fn listener(raw: Listener, place: impl Fn(PathBuf) -> PathBuf) -> ListenerSettin
         body_pause_max: raw.body_pause_secs_max.seconds(),
         write_stall_max: raw.write_stall_secs_max.seconds(),
         streams_max: raw.streams_max.small(),
-        rate,
+        cors: CorsSettings { origins, age: cors.max_age_secs.seconds() },
         drain_time_max: raw.drain_secs_max.seconds(),
     }
 }

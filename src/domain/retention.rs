@@ -1,4 +1,4 @@
-use super::{RecordState, UtcTime, VersionId};
+use super::{ClassRule, RecordClass, RecordState, StartEvent, UtcTime, VersionId};
 
 /// How long a version must stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,28 @@ pub struct Retention {
     pub until: Option<UtcTime>,
     /// Whether a legal hold lies on it.
     pub hold: Hold,
+}
+
+impl Retention {
+    /// What a version of `class` that becomes final at `now` has to keep, where `rule` is what the class's terms say.
+    ///
+    /// Only a term that starts with the making of the record starts here. The last entry, the end of the treatment
+    /// (完結), the dispensing, the use or a report are later events which nobody has told of yet: until somebody does,
+    /// such a version stays without end, and so does one whose class names no term or is not known (PR-09). A change
+    /// of the terms concerns what becomes final from then on; an end that stands in a version stays as it is.
+    #[must_use]
+    pub fn of_final(class: &RecordClass, rule: Option<&ClassRule>, now: UtcTime) -> Self {
+        let start = rule.map_or(StartEvent::Created, |rule| rule.start);
+        let started = (start == StartEvent::Created).then_some(now);
+        let years = rule.and_then(|rule| rule.years_kept.max(rule.years_by_law));
+        Self {
+            rule: class.as_str().to_owned(),
+            start_event: start.name().to_owned(),
+            started,
+            until: started.zip(years).and_then(|(started, years)| started.full_years_in_japan(years)),
+            hold: Hold::None,
+        }
+    }
 }
 
 /// Whether someone holds a version beyond its term. The number is what rows and MACs carry.
@@ -110,7 +132,41 @@ impl Deletable {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{PatientNaming, Proof};
     use super::*;
+
+    fn rule(start: StartEvent, years_by_law: Option<u16>, years_kept: Option<u16>) -> ClassRule {
+        let (label, basis) = (String::new(), String::new());
+        ClassRule { label, years_by_law, years_kept, start, basis, proof: Proof::Read, patient: PatientNaming::Required }
+    }
+
+    #[test]
+    fn a_term_that_starts_with_the_record_ends_after_full_years() {
+        let class = RecordClass::parse("emt.record").unwrap();
+        // 2023-11-14T22:13:20Z is 07:13 of the 15th in Japan; that day does not count, and the last one counts whole.
+        let now = UtcTime::from_micros(1_700_000_000_000_000);
+        let found = Retention::of_final(&class, Some(&rule(StartEvent::Created, Some(2), Some(5))), now);
+        assert_eq!((found.rule.as_str(), found.start_event.as_str(), found.started), ("emt.record", "created", Some(now)));
+        assert_eq!(found.until.unwrap().to_string(), "2028-11-15T15:00:00Z");
+    }
+
+    #[test]
+    fn a_term_that_starts_later_or_is_not_known_has_no_end() {
+        let class = RecordClass::parse("chart.medical").unwrap();
+        let now = UtcTime::from_micros(1_700_000_000_000_000);
+        for start in StartEvent::ALL.into_iter().filter(|start| *start != StartEvent::Created) {
+            let found = Retention::of_final(&class, Some(&rule(start, Some(5), Some(10))), now);
+            assert_eq!((found.start_event.as_str(), found.started, found.until), (start.name(), None, None));
+        }
+        let open = rule(StartEvent::Created, None, None);
+        for unknown in [None, Some(&open)] {
+            let found = Retention::of_final(&class, unknown, now);
+            assert_eq!((found.started, found.until), (Some(now), None));
+        }
+        // A file that names only the law's term is kept for that.
+        let by_law = Retention::of_final(&class, Some(&rule(StartEvent::Created, Some(2), None)), now);
+        assert_eq!(by_law.until.unwrap().to_string(), "2025-11-15T15:00:00Z");
+    }
 
     fn check(state: RecordState, retention: Option<&Retention>, now: i64) -> Result<(), Undeletable> {
         Deletable::check((VersionId::random(), 1), state, retention, UtcTime::from_micros(now)).map(|_| ())

@@ -1,8 +1,12 @@
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::macros::offset;
+use time::{Date, Month, OffsetDateTime, UtcOffset};
+
+/// Where the law counts days. Japan has no summer time.
+const JAPAN: UtcOffset = offset!(+9);
 
 /// A moment, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -48,6 +52,18 @@ impl UtcTime {
         let date = self.to_date_time().date();
         let year = u32::try_from(date.year()).unwrap_or(0);
         Day(year * 10_000 + u32::from(u8::from(date.month())) * 100 + u32::from(date.day()))
+    }
+
+    /// The end of a term of `years` full years that starts now, as Japanese law counts: the day itself does not count
+    /// (民法140条), and the last day counts whole (141条). None beyond the end of the calendar.
+    #[must_use]
+    pub fn full_years_in_japan(self, years: u16) -> Option<Self> {
+        let first = self.to_date_time().to_offset(JAPAN).date().next_day()?;
+        let year = first.year().checked_add(i32::from(years))?;
+        // 29 February has no fellow in most years; a day more is never too short.
+        let end = first.replace_year(year).or_else(|_| Date::from_calendar_date(year, Month::March, 1)).ok()?;
+        let end = end.midnight().assume_offset(JAPAN);
+        Some(Self(end.unix_timestamp().checked_mul(1_000_000)?))
     }
 
     /// The same moment for calendars and formatters.
@@ -136,6 +152,22 @@ impl Clock for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn full_years_end_with_the_day_that_has_the_same_date() {
+        let ends = |text: &str, years| {
+            let start = OffsetDateTime::parse(text, &Rfc3339).unwrap();
+            UtcTime::from_micros(start.unix_timestamp() * 1_000_000).full_years_in_japan(years).map(|end| end.to_string())
+        };
+        let is = |text: &str| Some(text.to_owned());
+        assert_eq!(ends("2026-04-01T00:00:00+09:00", 3), is("2029-04-01T15:00:00Z"));
+        assert_eq!(ends("2026-04-01T23:59:59+09:00", 3), is("2029-04-01T15:00:00Z"));
+        assert_eq!(ends("2026-12-31T12:00:00+09:00", 5), is("2031-12-31T15:00:00Z"));
+        for leap in ["2024-02-28T12:00:00+09:00", "2024-02-29T12:00:00+09:00"] {
+            assert_eq!(ends(leap, 5), is("2029-02-28T15:00:00Z"), "{leap}");
+        }
+        assert_eq!(ends("9998-01-01T00:00:00+09:00", 5), None);
+    }
 
     #[test]
     fn a_day_is_read_off_a_moment() {

@@ -176,8 +176,14 @@ fn all<T>(
 
 #[async_trait]
 impl Engine for SqliteEngine {
-    async fn create_tenant(&self, tenant: TenantRow, keks: Vec<KekRow>, secrets: Vec<SecretRow>) -> Result<Changed, EngineError> {
-        self.write(move |db| people::create_tenant(db, &tenant, &keks, &secrets)).await
+    async fn create_tenant(
+        &self,
+        tenant: TenantRow,
+        keks: Vec<KekRow>,
+        secrets: Vec<SecretRow>,
+        events: Events,
+    ) -> Result<Changed, EngineError> {
+        self.write(move |db| people::create_tenant(db, &tenant, (&keks, &secrets), &events)).await
     }
 
     async fn tenants(&self) -> Result<Vec<TenantRow>, EngineError> {
@@ -315,9 +321,9 @@ impl Engine for SqliteEngine {
         self.readers.look(|db| uploads::parts(db, upload, after, limit))
     }
 
-    async fn abort_upload(&self, bucket: BucketId, id: UploadId, events: Events) -> Result<Changed, EngineError> {
+    async fn abort_upload(&self, bucket: BucketId, id: UploadId, touched: Option<UtcTime>, events: Events) -> Result<Changed, EngineError> {
         let now = self.clock.now();
-        self.write(move |db| uploads::abort(db, (bucket, id), now, &events)).await
+        self.write(move |db| uploads::abort(db, (bucket, id), touched, now, &events)).await
     }
 
     async fn append(&self, events: Events) -> Result<(), EngineError> {

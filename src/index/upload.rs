@@ -157,7 +157,7 @@ impl TenantIndex<'_> {
         if upload.row.tenant != self.tenant {
             return Err(IndexError::Misfit);
         }
-        Ok(self.engine().abort_upload(upload.row.bucket, upload.row.id, events).await?)
+        Ok(self.engine().abort_upload(upload.row.bucket, upload.row.id, None, events).await?)
     }
 }
 

@@ -1,9 +1,9 @@
 use super::body::ListenerBody;
 use super::certificate::{Certificate, CertificateError};
-use super::connection::{Connection, http};
+use super::connection::Connection;
+use super::control::ListenerControl;
 use super::edge::Shared;
 use super::health::Readiness;
-use super::rate::Rate;
 use super::settings::{ListenerSettings, WireSettings};
 use super::stop::Stop;
 use crate::meters::Meters;
@@ -60,8 +60,7 @@ pub enum Drained {
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
-    certificate: Option<Certificate>,
-    settings: ListenerSettings,
+    pub(super) control: ListenerControl,
     meters: Arc<Meters>,
 }
 
@@ -73,12 +72,12 @@ impl Listener {
     pub async fn bind(settings: ListenerSettings, meters: Arc<Meters>) -> Result<Self, ListenerError> {
         let address = settings.address;
         let certificate = match &settings.wire {
-            WireSettings::Tls(tls) => Some(Certificate::load(tls.clone())?),
+            WireSettings::Tls(tls) => Some(Certificate::load(tls)?),
             WireSettings::PlainOnLoopback if address.ip().is_loopback() => None,
             WireSettings::PlainOnLoopback => return Err(ListenerError::PlainBeyondLoopback { address }),
         };
         let tcp = TcpListener::bind(address).await.map_err(|source| ListenerError::Bind { address, source })?;
-        Ok(Self { tcp, certificate, settings, meters })
+        Ok(Self { tcp, control: ListenerControl::new(settings, certificate), meters })
     }
 
     /// The address it listens on, with the port that was picked.
@@ -87,12 +86,6 @@ impl Listener {
     /// An I/O error when the socket does not tell.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
-    }
-
-    /// The certificate, for reloading; none where HTTP is plain.
-    #[must_use]
-    pub const fn certificate(&self) -> Option<&Certificate> {
-        self.certificate.as_ref()
     }
 
     /// Serves `service` until `stop` asks to stop and what is under way has ended, or its time is over.
@@ -104,40 +97,25 @@ impl Listener {
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let Self { tcp, certificate, settings, meters } = self;
-        let drain_time_max = settings.drain_time_max;
-        let places = Arc::new(Semaphore::new(settings.connections_max.min(Semaphore::MAX_PERMITS)));
-        let http = http(&settings);
-        let shared = Arc::new(Shared {
-            turns: Arc::new(Semaphore::new(settings.requests_max.min(Semaphore::MAX_PERMITS))),
-            rate: settings.rate.map(Rate::new),
-            settings,
-            meters,
-            readiness,
-        });
+        let Self { tcp, control, meters } = self;
+        let ListenerControl { settings, certificate, places, turns, .. } = control;
+        let shared = Arc::new(Shared { settings: settings.clone(), meters, readiness, turns });
         let service = Arc::new(service);
         let connections = TaskTracker::new();
         let accepting = async {
             loop {
                 let (tcp, address, place) = next(&tcp, &places).await;
-                let connection =
-                    Connection { service: Arc::clone(&service), shared: Arc::clone(&shared), http: http.clone(), stop: stop.clone() };
+                let (service, shared, settings) = (Arc::clone(&service), Arc::clone(&shared), settings.now());
+                let connection = Connection { service, shared, settings, stop: stop.clone() };
                 connections.spawn(connection.run(tcp, address, place, certificate.clone()));
-            }
-        };
-        let pruning = async {
-            match &shared.rate {
-                Some(rate) => rate.prune().await,
-                None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = accepting => {}
-            () = pruning => {}
             () = stop.asked() => {}
         }
         drop(tcp);
-        drain(&connections, &stop, drain_time_max).await
+        drain(&connections, &stop, settings.now().drain_time_max).await
     }
 }
 

@@ -52,7 +52,7 @@ impl<B: Body> AnswerBody<B> {
     pub(super) fn new(source: Source<B>, mut account: Account) -> Self {
         account.expected = match &source {
             Source::Service(body) => body.size_hint().exact(),
-            Source::Own(body) => body.as_ref().and_then(|body| u64::try_from(body.len()).ok()),
+            Source::Own(body) => u64::try_from(body.as_ref().map_or(0, Bytes::len)).ok(),
         };
         Self { source, account }
     }

@@ -42,7 +42,6 @@ pub enum CertificateError {
 /// The server's certificate and key, replaceable while connections run.
 #[derive(Debug, Clone)]
 pub struct Certificate {
-    settings: TlsSettings,
     config: Arc<watch::Sender<Arc<ServerConfig>>>,
 }
 
@@ -51,17 +50,17 @@ impl Certificate {
     ///
     /// # Errors
     /// [`CertificateError`] when they cannot be used.
-    pub fn load(settings: TlsSettings) -> Result<Self, CertificateError> {
-        let config = watch::Sender::new(Arc::new(read(&settings)?));
-        Ok(Self { settings, config: Arc::new(config) })
+    pub fn load(settings: &TlsSettings) -> Result<Self, CertificateError> {
+        let config = watch::Sender::new(Arc::new(read(settings)?));
+        Ok(Self { config: Arc::new(config) })
     }
 
-    /// Reads the files again. Connections from now on use what they hold; running ones go on.
+    /// Reads the files that `settings` name now. Connections from now on use what they hold; running ones go on.
     ///
     /// # Errors
     /// [`CertificateError`] when they cannot be used: the former certificate stays.
-    pub fn reload(&self) -> Result<(), CertificateError> {
-        self.config.send_replace(Arc::new(read(&self.settings)?));
+    pub fn replace(&self, settings: &TlsSettings) -> Result<(), CertificateError> {
+        self.config.send_replace(Arc::new(read(settings)?));
         Ok(())
     }
 

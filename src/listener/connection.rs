@@ -30,12 +30,13 @@ use tokio_rustls::TlsAcceptor;
 pub(super) struct Connection<S> {
     pub(super) service: Arc<S>,
     pub(super) shared: Arc<Shared>,
-    pub(super) http: Builder<TokioExecutor>,
+    /// As they were when it was accepted: they hold for all its life.
+    pub(super) settings: Arc<ListenerSettings>,
     pub(super) stop: Stop,
 }
 
-/// How HTTP is spoken on every connection.
-pub(super) fn http(settings: &ListenerSettings) -> Builder<TokioExecutor> {
+/// How HTTP is spoken.
+fn http(settings: &ListenerSettings) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -82,7 +83,7 @@ where
 
     fn transport(&self, tcp: TcpStream, place: OwnedSemaphorePermit) -> (Transport, Arc<Activity>) {
         let activity = Arc::new(Activity::new());
-        (Transport::new(tcp, place, Arc::clone(&activity), self.shared.settings.write_stall_max), activity)
+        (Transport::new(tcp, place, Arc::clone(&activity), self.settings.write_stall_max), activity)
     }
 
     async fn shake_hands(
@@ -92,7 +93,7 @@ where
         place: OwnedSemaphorePermit,
         certificate: &Certificate,
     ) -> ConnectionEnd {
-        let within = self.shared.settings.header_time_max;
+        let within = self.settings.header_time_max;
         let agreed = async {
             if !begins_tls(&tcp).await {
                 return Err(tcp);
@@ -124,10 +125,11 @@ where
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let settings = &self.shared.settings;
+        let settings = &self.settings;
+        let http = http(settings);
         let edge = Edge { service: Arc::clone(&self.service), shared: Arc::clone(&self.shared), activity: Arc::clone(&activity), peer };
         let service = service_fn(move |request| edge.clone().answer(request));
-        let mut running = pin!(self.http.serve_connection(TokioIo::new(io), service));
+        let mut running = pin!(http.serve_connection(TokioIo::new(io), service));
         let mut overdue = pin!(activity.overdue(settings.header_time_max, settings.idle_time_max));
         let mut closing = None;
         let mut is_stopping = false;

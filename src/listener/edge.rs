@@ -1,11 +1,11 @@
 use super::activity::Activity;
 use super::answer::{Account, AnswerBody, Held, Source};
 use super::body::{Fate, Framing, ListenerBody};
+use super::cors::Preflight;
 use super::health::{Readiness, Reserved, reserved};
-use super::rate::Rate;
 use super::refusal::Refusal;
 use super::settings::ListenerSettings;
-use crate::domain::{EventId, Peer, limits};
+use crate::domain::{EventId, Live, Peer, limits};
 use crate::meters::{Meters, Observed};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -25,11 +25,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// What all connections of a listener share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) settings: ListenerSettings,
+    pub(super) settings: Live<ListenerSettings>,
     pub(super) meters: Arc<Meters>,
     pub(super) readiness: Readiness,
     pub(super) turns: Arc<Semaphore>,
-    pub(super) rate: Option<Rate>,
 }
 
 /// The way of each request of one connection to the service, and of its answer back.
@@ -72,12 +71,15 @@ where
         let began = Instant::now();
         let id = EventId::random();
         let version = request.version();
+        let settings = self.shared.settings.now();
+        let origin = settings.cors.origin(request.headers());
         let runs = self.activity.request_begins(version);
         let counted = self.shared.meters.request_begun();
-        let mut reply = self.reply(request, id).await;
+        let mut reply = self.reply(request, id, &settings).await;
         let held = Held { _runs: runs, _counted: counted, _turn: reply.turn };
 
         let headers = reply.response.headers_mut();
+        settings.cors.mark(origin, headers);
         // Hexadecimal digits always make a header value.
         if let Ok(text) = HeaderValue::from_str(&id.to_string()) {
             headers.insert(REQUEST_ID, text.clone());
@@ -94,8 +96,7 @@ where
         Ok(reply.response.map(|source| AnswerBody::new(source, account)))
     }
 
-    async fn reply(&self, request: Request<Incoming>, id: EventId) -> Reply<B> {
-        let settings = &self.shared.settings;
+    async fn reply(&self, request: Request<Incoming>, id: EventId, settings: &ListenerSettings) -> Reply<B> {
         let (mut parts, incoming) = request.into_parts();
         let framing = framing(&parts);
         let meters = Arc::clone(&self.shared.meters);
@@ -103,9 +104,13 @@ where
         let body = ListenerBody::new(incoming, framing, settings.body_pause_max, Arc::clone(&self.activity), meters);
         let fate = body.fate();
 
-        let admitted = self.admit(&mut parts).await;
+        let admitted = self.admit(&mut parts, settings).await;
         let mut reply = match admitted {
             Ok(Passed::Reserved(endpoint)) => self.reserved(endpoint, &parts, id).await,
+            Ok(Passed::Preflight) => {
+                let observed = Observed { operation: "Preflight", refusal: None };
+                Reply { response: settings.cors.granted(&parts).map(|()| Source::Own(None)), observed, turn: None, fate: None }
+            }
             Ok(Passed::Service(turn)) => {
                 parts.extensions.insert(self.peer);
                 parts.extensions.insert(id);
@@ -122,15 +127,16 @@ where
     }
 
     /// Everything that is checked before the service sees the request.
-    async fn admit(&self, parts: &mut Parts) -> Result<Passed, Refusal> {
-        let settings = &self.shared.settings;
+    async fn admit(&self, parts: &mut Parts, settings: &ListenerSettings) -> Result<Passed, Refusal> {
         check_header_size(parts, settings)?;
         let host = settle_host(parts)?;
         if let Some(endpoint) = reserved(parts, &host, &settings.base_domains) {
             return Ok(Passed::Reserved(endpoint));
         }
-        if let Some(rate) = &self.shared.rate {
-            rate.check(parts, self.peer.ip()).map_err(|after| Refusal::SlowDown { after })?;
+        match settings.cors.preflight(parts) {
+            Some(Preflight::Granted) => return Ok(Passed::Preflight),
+            Some(Preflight::Refused) => return Err(Refusal::Origin),
+            None => {}
         }
         let turn = tokio::time::timeout(limits::TURN_WAIT_MAX, Arc::clone(&self.shared.turns).acquire_owned()).await;
         match turn {
@@ -182,6 +188,7 @@ where
 
 enum Passed {
     Reserved(Reserved),
+    Preflight,
     Service(OwnedSemaphorePermit),
 }
 

@@ -12,11 +12,13 @@ pub(super) enum Refusal {
     HeaderTooLarge,
     /// There is no host, or two different ones.
     Host,
-    /// The caller is beyond its rate, or as many requests as allowed are in flight.
+    /// As many requests as allowed are in flight.
     SlowDown {
         /// When it may try again.
         after: Duration,
     },
+    /// A web page asked for what no page, or not this one, may do.
+    Origin,
     /// The service stopped by a panic.
     Panicked,
     /// There is nothing under this reserved path.
@@ -29,6 +31,7 @@ impl Refusal {
             Self::HeaderTooLarge => "RequestHeaderSectionTooLarge",
             Self::Host => "InvalidRequest",
             Self::SlowDown { .. } => "SlowDown",
+            Self::Origin => "AccessForbidden",
             Self::Panicked => "InternalError",
             Self::NoSuchEndpoint => "no-such-endpoint",
         }
@@ -39,6 +42,7 @@ impl Refusal {
             Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Host => StatusCode::BAD_REQUEST,
             Self::SlowDown { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Origin => StatusCode::FORBIDDEN,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NoSuchEndpoint => StatusCode::NOT_FOUND,
         }
@@ -49,6 +53,7 @@ impl Refusal {
             Self::HeaderTooLarge => "The request header section is larger than this service allows.",
             Self::Host => "The request must name exactly one host.",
             Self::SlowDown { .. } => "Please reduce your request rate.",
+            Self::Origin => "CORSResponse: This CORS request is not allowed.",
             Self::Panicked => "We encountered an internal error. Please try again.",
             Self::NoSuchEndpoint => "There is nothing under this path.",
         }

@@ -1,5 +1,5 @@
+use super::cors::CorsSettings;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ pub struct ListenerSettings {
     pub write_stall_max: Duration,
     /// Requests at once on one HTTP/2 connection.
     pub streams_max: u32,
-    /// Requests a second of one caller; none where it is not limited.
-    pub rate: Option<RateSettings>,
+    /// Which web pages may use it.
+    pub cors: CorsSettings,
     /// How long transfers may go on after the gateway was told to stop.
     pub drain_time_max: Duration,
 }
@@ -63,13 +63,4 @@ pub enum TlsVersions {
     Only13,
     /// 1.3 and 1.2.
     From12,
-}
-
-/// How many requests one caller may send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateSettings {
-    /// Requests a second, sustained.
-    pub requests_per_second: NonZeroU32,
-    /// Requests at once after a rest.
-    pub burst: NonZeroU32,
 }

@@ -2,7 +2,7 @@ use super::body::Incoming;
 use super::{CommitError, Objects, PutError, Verified};
 use crate::audit::{OutcomeResult, PendingEvent};
 use crate::blob::Stored;
-use crate::domain::{Attributes, BlobId, Checksums, ETag, Hold, RecordState, Retention, VersionId};
+use crate::domain::{Attributes, BlobId, Checksums, ETag, PrincipalId, RecordState, Retention, TenantId, UtcTime, VersionId};
 use crate::engine::{Committed, Nullness, VersionKind};
 use crate::index::{Found, NewContent as IndexContent, NewVersion, UploadedPart};
 use crate::keys::{KeyError, WrappedDek};
@@ -51,7 +51,7 @@ pub struct Put {
     /// Its state.
     pub state: RecordState,
     /// When it was written.
-    pub modified: crate::domain::UtcTime,
+    pub modified: UtcTime,
 }
 
 /// Everything of a new version but the place, ready to be committed as often as it takes.
@@ -150,7 +150,8 @@ impl Objects {
             // The bytes are durable and nobody can see them. A crash here leaves an orphan for
             // `upkeep::orphans`, never a version without bytes.
             let subject = admitted.subject();
-            let new = new_version(&prepared, subject, admitted.who().id(), now);
+            let retention = self.retention(subject, now);
+            let new = new_version(&prepared, subject, (admitted.who().id(), now), retention);
             let null = new.null;
             let committed =
                 self.index.of(admitted.tenant()).put(&subject.was, new, subject.upload.as_ref(), admitted.record().events()).await?;
@@ -189,8 +190,14 @@ impl Objects {
         error
     }
 
+    /// The term of a version that is finalised by being written: that of its class, as the terms stand now.
+    fn retention(&self, subject: &WriteSubject, now: UtcTime) -> Option<Retention> {
+        let class = subject.intent.class.as_ref().filter(|_| subject.intent.state.is_final())?;
+        Some(Retention::of_final(class, self.classes.now().rule(class), now))
+    }
+
     /// Puts on record that an admitted change did not happen.
-    pub(super) async fn note_failure(&self, tenant: crate::domain::TenantId, record: PendingEvent) {
+    pub(super) async fn note_failure(&self, tenant: TenantId, record: PendingEvent) {
         let event = record.event().clone();
         if let Err(error) = self.journal.append_rows(record.into_events()).await {
             tracing::warn!(%error, "an attempted write could not be recorded");
@@ -202,8 +209,8 @@ impl Objects {
 fn new_version(
     prepared: &Prepared,
     subject: &WriteSubject,
-    enterer: crate::domain::PrincipalId,
-    now: crate::domain::UtcTime,
+    (enterer, now): (PrincipalId, UtcTime),
+    retention: Option<Retention>,
 ) -> NewVersion {
     let null = match subject.bucket.versioning {
         crate::domain::Versioning::On => Nullness::Numbered,
@@ -215,7 +222,7 @@ fn new_version(
         created: now,
         etag: prepared.etag,
         state: subject.intent.state,
-        retention: retention(subject, now),
+        retention,
         enterer,
         parent: subject.was.version.as_ref().map(|parent| parent.row.id),
         attributes: prepared.attributes.clone(),
@@ -227,18 +234,6 @@ fn new_version(
             parts: prepared.parts.clone(),
         },
     }
-}
-
-/// A finalised version stays without end until a term is worked out for it: never too short (PR-09).
-fn retention(subject: &WriteSubject, now: crate::domain::UtcTime) -> Option<Retention> {
-    let class = subject.intent.class.as_ref().filter(|_| subject.intent.state.is_final())?;
-    Some(Retention {
-        rule: class.as_str().to_owned(),
-        start_event: "created".to_owned(),
-        started: Some(now),
-        until: None,
-        hold: Hold::None,
-    })
 }
 
 /// Tests what the client wants of the key; the compare-and-set of the commit makes the answer hold.

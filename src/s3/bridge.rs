@@ -10,6 +10,7 @@ use super::odd_range;
 use super::operations::{self, Operations};
 use super::parameters;
 use super::query::Query;
+use super::rate::Rates;
 use super::service::Service;
 use crate::domain::{BucketName, limits};
 use crate::identity::{Authenticator, Presented, Principal};
@@ -33,7 +34,12 @@ const OWN: &str = "-";
 const DOCUMENTS: [&str; 6] = ["CreateBucket", "PutBucketVersioning", "PutBucketAcl", "PutObjectAcl", "PutObjectTagging", "DeleteObjects"];
 
 /// The protocol crate over our parts.
-pub(super) fn protocol(service: Service, authenticator: Arc<Authenticator>, domains: BaseDomains, native: Native) -> S3Service {
+pub(super) fn protocol(
+    service: Service,
+    (authenticator, rates): (Arc<Authenticator>, Rates),
+    domains: BaseDomains,
+    native: Native,
+) -> S3Service {
     let mut config = S3Config::default();
     config.xml_max_body_size = limits::DOCUMENT_BYTES_MAX;
     // Forms are refused at the door; these keep them out should one ever get past it.
@@ -43,10 +49,14 @@ pub(super) fn protocol(service: Service, authenticator: Arc<Authenticator>, doma
     let mut builder = S3ServiceBuilder::new(Operations(service.clone()));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(Secrets(Arc::clone(&authenticator)));
-    builder.set_access(Door(Arc::clone(&authenticator)));
+    builder.set_access(Door { authenticator: Arc::clone(&authenticator), rates: rates.clone() });
     builder.set_host(Hosts(domains.clone()));
     builder.set_validation(Names);
+<<<<<<< HEAD
     builder.set_route(Detours { authenticator, domains, native, service });
+=======
+    builder.set_route(OwnPaths { authenticator, rates, domains, native });
+>>>>>>> ops
     builder.build()
 }
 
@@ -70,7 +80,10 @@ async fn identified(authenticator: &Authenticator, credentials: Option<&Credenti
 }
 
 /// Checks every request before its body is read.
-struct Door(Arc<Authenticator>);
+struct Door {
+    authenticator: Arc<Authenticator>,
+    rates: Rates,
+}
 
 #[async_trait]
 impl S3Access for Door {
@@ -82,6 +95,7 @@ impl S3Access for Door {
     }
 }
 
+<<<<<<< HEAD
 /// Finds out who asks, and whether the operation knows everything that the request says.
 async fn judge(
     authenticator: &Authenticator,
@@ -98,6 +112,28 @@ async fn judge(
     let expected = headers.get("x-amz-expected-bucket-owner");
     if expected.is_some_and(|owner| owner.as_bytes() != tenant.as_bytes()) {
         return Err(Fault::new(S3ErrorCode::AccessDenied, "Access Denied"));
+=======
+impl Door {
+    async fn judge(&self, context: &S3AccessContext<'_>, arrival: &Arrival) -> Result<(), Fault> {
+        let who = identified(&self.authenticator, context.credentials()).await?;
+        let tenant = who.tenant().to_string();
+        arrival.exchange.identify(Arc::clone(&who));
+        let operation = context.s3_op().name();
+        let name = operations::name_of(operation);
+        name.into_iter().for_each(|name| arrival.exchange.name(name));
+        self.rates.admit(&who)?;
+        let name = name.ok_or_else(|| operations::not_answered(operation))?;
+        let headers = context.headers();
+        parameters::check(name, headers, &Query::of(context.uri()))?;
+        let expected = headers.get("x-amz-expected-bucket-owner");
+        if expected.is_some_and(|owner| owner.as_bytes() != tenant.as_bytes()) {
+            return Err(Fault::new(S3ErrorCode::AccessDenied, "Access Denied"));
+        }
+        if DOCUMENTS.contains(&name) || name == "CompleteMultipartUpload" {
+            expect_document(name, headers, arrival)?;
+        }
+        Ok(())
+>>>>>>> ops
     }
     if DOCUMENTS.contains(&name) || name == "CompleteMultipartUpload" {
         expect_document(name, headers, arrival)?;
@@ -160,6 +196,7 @@ impl NameValidation for Names {
 /// reads that the crate would refuse for their range.
 struct Detours {
     authenticator: Arc<Authenticator>,
+    rates: Rates,
     domains: BaseDomains,
     native: Native,
     service: Service,
@@ -172,10 +209,23 @@ impl Detours {
         uri.path().starts_with("/-/") && self.domains.bucket(host).is_none()
     }
 
+<<<<<<< HEAD
     async fn own(&self, request: S3Request<Body>, arrival: &Arrival) -> Answer<Body> {
         let who = identified(&self.authenticator, request.credentials.as_ref()).await?;
+=======
+    async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let denied = || Fault::new(S3ErrorCode::AccessDenied, "Access Denied");
+        let arrival = request.extensions.get::<Arrival>().cloned().ok_or_else(|| denied().to_error())?;
+        let failed = |fault: Fault| {
+            let error = fault.to_error();
+            arrival.exchange.fail(fault);
+            error
+        };
+        let who = identified(&self.authenticator, request.credentials.as_ref()).await.map_err(failed)?;
+>>>>>>> ops
         arrival.exchange.identify(Arc::clone(&who));
         arrival.exchange.name("Native");
+        self.rates.admit(&who).map_err(failed)?;
         let mut own = Request::new(());
         *own.method_mut() = request.method;
         *own.uri_mut() = request.uri;

@@ -7,10 +7,11 @@ use super::guard::Guard;
 use super::host::{BaseDomains, InvalidDomain};
 use super::keep_alive;
 use super::object::Status;
+use super::rate::Rates;
 use super::service::Service;
 use super::wire_body::WireBody;
 use crate::audit::ProviderLog;
-use crate::domain::{Clock, EventId, Peer, limits};
+use crate::domain::{Clock, EventId, Live, Peer, limits};
 use crate::identity::{Authenticator, Principal};
 use crate::meters::Observed;
 use crate::objects::Objects;
@@ -44,7 +45,9 @@ pub struct Front {
     /// Names under which `<bucket>.<name>` addresses a bucket, without ports.
     pub base_domains: Vec<String>,
     /// How long a presigned URL lives at most, whatever its maker wished.
-    pub presign_life_max: Duration,
+    pub presign_life_max: Live<Duration>,
+    /// How many requests callers may send.
+    pub rates: Rates,
     /// Answers the gateway's own paths.
     pub native: Native,
 }
@@ -63,6 +66,7 @@ struct Inner {
     guard: Guard,
     protocol: S3Service,
     provider_log: Arc<ProviderLog>,
+    rates: Rates,
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -79,8 +83,8 @@ pub fn service(front: Front) -> Result<Endpoint, InvalidDomain> {
     let domains = BaseDomains::new(front.base_domains)?;
     let guard = Guard::new(front.region.clone(), front.presign_life_max, front.clock);
     let service = Service { objects: front.objects, region: front.region };
-    let protocol = bridge::protocol(service, front.authenticator, domains, front.native);
-    Ok(Endpoint(Arc::new(Inner { guard, protocol, provider_log: front.provider_log })))
+    let protocol = bridge::protocol(service, (front.authenticator, front.rates.clone()), domains, front.native);
+    Ok(Endpoint(Arc::new(Inner { guard, protocol, provider_log: front.provider_log, rates: front.rates })))
 }
 
 impl<B> hyper::service::Service<Request<B>> for Endpoint
@@ -152,9 +156,12 @@ impl Endpoint {
         response
     }
 
-    fn refuse(&self, fault: Fault, context: &Asked) -> Response<Body> {
+    fn refuse(&self, mut fault: Fault, context: &Asked) -> Response<Body> {
         if context.exchange.who().is_none() {
             self.0.provider_log.note(reason(&fault), context.source);
+            if let Err(beyond) = self.0.rates.admit_stranger(context.source) {
+                fault = beyond;
+            }
         }
         let refusal = (fault.status() != StatusCode::NOT_MODIFIED).then(|| fault.static_code());
         let observed = Observed { operation: context.exchange.operation(), refusal };

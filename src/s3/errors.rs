@@ -17,6 +17,7 @@ use crate::seal::{OpenError, SealError};
 use http::StatusCode;
 use s3s::S3ErrorCode as Code;
 use std::error::Error;
+use std::time::Duration;
 
 /// Something that the gateway needs and cannot have now. The client may try again.
 fn unavailable(dependency: &'static str, error: &(dyn Error + 'static)) -> Fault {
@@ -44,7 +45,13 @@ fn causes(error: &(dyn Error + 'static)) -> String {
 }
 
 fn slow_down() -> Fault {
-    Fault::new(Code::SlowDown, "Please reduce your request rate.").with_header("retry-after", "1")
+    slow_down_for(Duration::ZERO)
+}
+
+/// The caller is beyond its rate, and within it again after `wait`.
+pub(super) fn slow_down_for(wait: Duration) -> Fault {
+    let seconds = wait.as_secs().saturating_add(1).to_string();
+    Fault::new(Code::SlowDown, "Please reduce your request rate.").with_header("retry-after", &seconds)
 }
 
 fn denied(reason: Option<Reason>) -> Fault {
@@ -62,7 +69,7 @@ impl From<EngineError> for Fault {
             EngineError::Unavailable | EngineError::Full | EngineError::InUse | EngineError::NotOurs | EngineError::TooNew { .. } => {
                 unavailable("index", &error)
             }
-            EngineError::Unclear | EngineError::Corrupt { .. } | EngineError::Failed(_) => internal(&error),
+            EngineError::Unclear | EngineError::Panicked | EngineError::Corrupt { .. } | EngineError::Failed(_) => internal(&error),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::operations::not_answered;
 use super::query::Query;
 use super::scope::{Carrier, Scope};
-use crate::domain::{Clock, UtcTime, limits};
+use crate::domain::{Clock, Live, UtcTime, limits};
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Version};
@@ -31,13 +31,13 @@ const PRESIGN_PARAMETERS: [&str; 7] = [
 #[derive(Debug)]
 pub(super) struct Guard {
     region: String,
-    presign_life_max: Duration,
+    presign_life_max: Live<Duration>,
     clock: Arc<dyn Clock>,
 }
 
 impl Guard {
     /// A guard of the region, which lets a presigned URL live at most `presign_life_max`.
-    pub(super) fn new(region: String, presign_life_max: Duration, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(region: String, presign_life_max: Live<Duration>, clock: Arc<dyn Clock>) -> Self {
         Self { region, presign_life_max, clock }
     }
 
@@ -99,7 +99,7 @@ impl Guard {
             return Err(Fault::new(S3ErrorCode::AccessDenied, "Request is not yet valid"));
         }
         // A longer wish is no mistake: the tenant's cap ends it early.
-        let ends = signed_at.plus(life.min(self.presign_life_max));
+        let ends = signed_at.plus(life.min(*self.presign_life_max.now()));
         if ends < now {
             let fault = Fault::new(S3ErrorCode::AccessDenied, "Request has expired").with("X-Amz-Expires", life.as_secs().to_string());
             let fault = fault.with("Expires", ends.to_string()).with("ExpiresAt", ends.to_string());

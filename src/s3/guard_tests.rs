@@ -11,7 +11,7 @@ const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=HZKEY/20260301/ap-northeast-1/
                       SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=00";
 
 fn check(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Result<Parts, Fault> {
-    let guard = Guard::new("ap-northeast-1".to_owned(), Duration::from_secs(900), Arc::new(ManualClock::new(NOW)));
+    let guard = Guard::new("ap-northeast-1".to_owned(), Live::new(Duration::from_secs(900)), Arc::new(ManualClock::new(NOW)));
     let request = build(Request::builder().uri("/karte/k").header("host", "localhost:9000")).body(()).unwrap();
     let mut parts = request.into_parts().0;
     guard.check(&mut parts).map(|()| parts)

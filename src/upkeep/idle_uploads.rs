@@ -42,9 +42,9 @@ impl IdleUploads {
             let batch = self.engine.idle_uploads(before, BATCH).await?;
             for row in &batch {
                 let pending = self.journal.seal(row.tenant, self.event(row)).await?;
-                if self.engine.abort_upload(row.bucket, row.id, pending.into_events()).await? == Changed::Done {
-                    aborted += 1;
-                }
+                // One that has got a part since it was looked at is not forgotten, and stays.
+                let done = self.engine.abort_upload(row.bucket, row.id, Some(row.touched), pending.into_events()).await?;
+                aborted += u64::from(done == Changed::Done);
             }
             if batch.len() < BATCH {
                 return Ok(aborted);

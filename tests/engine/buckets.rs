@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// A tenant with one bucket.
 pub(crate) async fn with_bucket(engine: &Arc<dyn Engine>) -> BucketRow {
     let owner = tenant(&format!("t-{}", TenantId::random()));
-    engine.create_tenant(owner.clone(), Vec::new(), Vec::new()).await.unwrap();
+    engine.create_tenant(owner.clone(), Vec::new(), Vec::new(), Events::default()).await.unwrap();
     let row = bucket(owner.id, "karte");
     assert_eq!(engine.create_bucket(row.clone(), Events::default()).await.unwrap(), Changed::Done);
     row
@@ -85,7 +85,7 @@ pub(crate) async fn a_bucket_with_an_open_upload_stays(engine: Arc<dyn Engine>) 
     let open = upload(&row, "a");
     engine.create_upload(open.clone(), 10, Events::default()).await.unwrap();
     assert_eq!(engine.delete_bucket(row.id, row.revision, Events::default()).await.unwrap(), Changed::Conflict);
-    engine.abort_upload(row.id, open.id, Events::default()).await.unwrap();
+    engine.abort_upload(row.id, open.id, None, Events::default()).await.unwrap();
     assert_eq!(engine.delete_bucket(row.id, row.revision, Events::default()).await.unwrap(), Changed::Done);
 }
 

@@ -8,9 +8,10 @@ use std::sync::Arc;
 pub(crate) async fn a_tenant_comes_with_its_keys_and_secrets(engine: Arc<dyn Engine>) {
     let row = tenant("hospital-a");
     let keks: Vec<_> = KekPurpose::ALL.into_iter().map(|purpose| kek(row.id, purpose, 1)).collect();
-    let made = engine.create_tenant(row.clone(), keks.clone(), vec![secret(row.id, 1)]).await.unwrap();
+    let made = engine.create_tenant(row.clone(), keks.clone(), vec![secret(row.id, 1)], events_of(row.id, 1)).await.unwrap();
     assert_eq!(made, Changed::Done);
     assert_eq!(engine.tenant(row.id).await.unwrap(), Some(row.clone()));
+    assert_eq!(engine.events(row.id, None, 10).await.unwrap().len(), 1);
     assert_eq!(engine.tenant(TenantId::random()).await.unwrap(), None);
     for wanted in keks {
         assert_eq!(engine.keks(row.id, wanted.purpose).await.unwrap(), vec![wanted]);
@@ -21,7 +22,7 @@ pub(crate) async fn a_tenant_comes_with_its_keys_and_secrets(engine: Arc<dyn Eng
 pub(crate) async fn key_versions_come_oldest_first(engine: Arc<dyn Engine>) {
     let row = tenant("hospital-a");
     let keks: Vec<_> = [3, 1, 2].map(|version| kek(row.id, KekPurpose::Data, version)).into();
-    engine.create_tenant(row.clone(), keks, vec![secret(row.id, 2), secret(row.id, 1)]).await.unwrap();
+    engine.create_tenant(row.clone(), keks, vec![secret(row.id, 2), secret(row.id, 1)], Events::default()).await.unwrap();
     let versions: Vec<u32> = engine.keks(row.id, KekPurpose::Data).await.unwrap().iter().map(|kek| kek.version).collect();
     let epochs: Vec<u32> = engine.secrets(row.id, SecretKind::Token).await.unwrap().iter().map(|secret| secret.epoch).collect();
     assert_eq!((versions, epochs), (vec![1, 2, 3], vec![1, 2]));
@@ -29,16 +30,18 @@ pub(crate) async fn key_versions_come_oldest_first(engine: Arc<dyn Engine>) {
 
 pub(crate) async fn a_tenant_whose_name_is_taken_leaves_nothing_behind(engine: Arc<dyn Engine>) {
     let (first, second) = (tenant("same"), tenant("same"));
-    engine.create_tenant(first.clone(), Vec::new(), Vec::new()).await.unwrap();
-    let again = engine.create_tenant(second.clone(), vec![kek(second.id, KekPurpose::Data, 1)], Vec::new()).await.unwrap();
+    engine.create_tenant(first.clone(), Vec::new(), Vec::new(), Events::default()).await.unwrap();
+    let again =
+        engine.create_tenant(second.clone(), vec![kek(second.id, KekPurpose::Data, 1)], Vec::new(), events_of(second.id, 1)).await.unwrap();
     assert_eq!(again, Changed::Conflict);
     assert_eq!(engine.tenants().await.unwrap(), vec![first]);
     assert_eq!(engine.keks(second.id, KekPurpose::Data).await.unwrap(), Vec::new());
+    assert!(engine.events(second.id, None, 10).await.unwrap().is_empty());
 }
 
 pub(crate) async fn tenants_are_listed_by_name(engine: Arc<dyn Engine>) {
     for name in ["b", "c", "a"] {
-        engine.create_tenant(tenant(name), Vec::new(), Vec::new()).await.unwrap();
+        engine.create_tenant(tenant(name), Vec::new(), Vec::new(), Events::default()).await.unwrap();
     }
     let names: Vec<String> = engine.tenants().await.unwrap().into_iter().map(|tenant| tenant.name).collect();
     assert_eq!(names, ["a", "b", "c"]);
@@ -46,7 +49,7 @@ pub(crate) async fn tenants_are_listed_by_name(engine: Arc<dyn Engine>) {
 
 pub(crate) async fn a_tenant_can_be_disabled_with_its_event(engine: Arc<dyn Engine>) {
     let row = tenant("hospital-a");
-    engine.create_tenant(row.clone(), Vec::new(), Vec::new()).await.unwrap();
+    engine.create_tenant(row.clone(), Vec::new(), Vec::new(), Events::default()).await.unwrap();
     let changed = engine.set_tenant_standing(row.id, Standing::Disabled, events_of(row.id, 1)).await.unwrap();
     assert_eq!(changed, Changed::Done);
     assert_eq!(engine.tenant(row.id).await.unwrap().unwrap().standing, Standing::Disabled);
@@ -60,7 +63,7 @@ pub(crate) async fn a_tenant_can_be_disabled_with_its_event(engine: Arc<dyn Engi
 pub(crate) async fn principals_are_unique_by_name_within_a_tenant_only(engine: Arc<dyn Engine>) {
     let (one, other) = (tenant("one"), tenant("other"));
     for row in [&one, &other] {
-        engine.create_tenant(row.clone(), Vec::new(), Vec::new()).await.unwrap();
+        engine.create_tenant(row.clone(), Vec::new(), Vec::new(), Events::default()).await.unwrap();
     }
     let (sato, suzuki) = (principal(one.id, "sato"), principal(one.id, "suzuki"));
     assert_eq!(engine.create_principal(suzuki.clone(), Events::default()).await.unwrap(), Changed::Done);
@@ -76,7 +79,7 @@ pub(crate) async fn principals_are_unique_by_name_within_a_tenant_only(engine: A
 
 pub(crate) async fn a_principal_changes_only_from_the_revision_that_was_seen(engine: Arc<dyn Engine>) {
     let row = tenant("hospital-a");
-    engine.create_tenant(row.clone(), Vec::new(), Vec::new()).await.unwrap();
+    engine.create_tenant(row.clone(), Vec::new(), Vec::new(), Events::default()).await.unwrap();
     let first = principal(row.id, "sato");
     engine.create_principal(first.clone(), Events::default()).await.unwrap();
     let second = PrincipalRow {
@@ -97,7 +100,7 @@ pub(crate) async fn a_principal_changes_only_from_the_revision_that_was_seen(eng
 
 pub(crate) async fn a_credential_brings_its_principal_and_tenant(engine: Arc<dyn Engine>) {
     let row = tenant("hospital-a");
-    engine.create_tenant(row.clone(), Vec::new(), Vec::new()).await.unwrap();
+    engine.create_tenant(row.clone(), Vec::new(), Vec::new(), Events::default()).await.unwrap();
     let person = principal(row.id, "sato");
     engine.create_principal(person.clone(), Events::default()).await.unwrap();
     let key = access_key(&person, "HZ1");
@@ -111,7 +114,7 @@ pub(crate) async fn an_access_key_is_unique_over_all_tenants(engine: Arc<dyn Eng
     let (one, other) = (tenant("one"), tenant("other"));
     let (sato, suzuki) = (principal(one.id, "sato"), principal(other.id, "suzuki"));
     for (tenant, person) in [(&one, &sato), (&other, &suzuki)] {
-        engine.create_tenant(tenant.clone(), Vec::new(), Vec::new()).await.unwrap();
+        engine.create_tenant(tenant.clone(), Vec::new(), Vec::new(), Events::default()).await.unwrap();
         engine.create_principal(person.clone(), Events::default()).await.unwrap();
     }
     engine.create_access_key(access_key(&sato, "HZ1"), Events::default()).await.unwrap();
@@ -123,7 +126,7 @@ pub(crate) async fn an_access_key_is_unique_over_all_tenants(engine: Arc<dyn Eng
 
 pub(crate) async fn access_keys_are_listed_by_tenant_and_principal(engine: Arc<dyn Engine>) {
     let row = tenant("hospital-a");
-    engine.create_tenant(row.clone(), Vec::new(), Vec::new()).await.unwrap();
+    engine.create_tenant(row.clone(), Vec::new(), Vec::new(), Events::default()).await.unwrap();
     let (sato, suzuki) = (principal(row.id, "sato"), principal(row.id, "suzuki"));
     for person in [&sato, &suzuki] {
         engine.create_principal(person.clone(), Events::default()).await.unwrap();
@@ -138,7 +141,7 @@ pub(crate) async fn access_keys_are_listed_by_tenant_and_principal(engine: Arc<d
 
 pub(crate) async fn an_access_key_changes_only_from_the_revision_that_was_seen(engine: Arc<dyn Engine>) {
     let row = tenant("hospital-a");
-    engine.create_tenant(row.clone(), Vec::new(), Vec::new()).await.unwrap();
+    engine.create_tenant(row.clone(), Vec::new(), Vec::new(), Events::default()).await.unwrap();
     let person = principal(row.id, "sato");
     engine.create_principal(person.clone(), Events::default()).await.unwrap();
     let first = AccessKeyRow { expires: None, ..access_key(&person, "HZ1") };

@@ -113,10 +113,10 @@ pub(crate) async fn only_uploads_that_nobody_touches_are_idle(engine: Arc<dyn En
 pub(crate) async fn an_aborted_upload_condemns_its_parts(engine: Arc<dyn Engine>) {
     let bucket = with_bucket(&engine).await;
     let (open, parts) = with_upload(&engine, &bucket, "a", 2).await;
-    assert_eq!(engine.abort_upload(BucketId::random(), open.id, events_of(bucket.tenant, 1)).await.unwrap(), Changed::Conflict);
+    assert_eq!(engine.abort_upload(BucketId::random(), open.id, None, events_of(bucket.tenant, 1)).await.unwrap(), Changed::Conflict);
     assert_eq!(engine.upload_parts(open.id, 0, 10).await.unwrap(), parts);
-    assert_eq!(engine.abort_upload(bucket.id, open.id, events_of(bucket.tenant, 1)).await.unwrap(), Changed::Done);
-    assert_eq!(engine.abort_upload(bucket.id, open.id, events_of(bucket.tenant, 1)).await.unwrap(), Changed::Conflict);
+    assert_eq!(engine.abort_upload(bucket.id, open.id, None, events_of(bucket.tenant, 1)).await.unwrap(), Changed::Done);
+    assert_eq!(engine.abort_upload(bucket.id, open.id, None, events_of(bucket.tenant, 1)).await.unwrap(), Changed::Conflict);
     assert_eq!(engine.upload(bucket.id, open.id).await.unwrap(), None);
     assert_eq!(engine.upload_parts(open.id, 0, 10).await.unwrap(), []);
     let mut blobs: Vec<_> = parts.iter().map(|part| part.location.blob).collect();
@@ -124,6 +124,26 @@ pub(crate) async fn an_aborted_upload_condemns_its_parts(engine: Arc<dyn Engine>
     blobs.sort();
     condemned.sort();
     assert_eq!(condemned, blobs);
+    assert_eq!(engine.events(bucket.tenant, None, 10).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn an_upload_that_was_touched_since_it_was_seen_is_not_aborted(engine: Arc<dyn Engine>) {
+    let bucket = with_bucket(&engine).await;
+    let (open, _) = with_upload(&engine, &bucket, "a", 0).await;
+    let seen = engine.idle_uploads(later(50), 10).await.unwrap().remove(0);
+    // A clock that went back does not hide that a part has come.
+    for touched in [later(100), NOW] {
+        let before = engine.upload(bucket.id, open.id).await.unwrap().unwrap().touched;
+        engine.put_upload_part(upload_part(&open, 1), touched, Events::default()).await.unwrap();
+        for stale in [seen.touched, before] {
+            let refused = engine.abort_upload(bucket.id, open.id, Some(stale), events_of(bucket.tenant, 1)).await.unwrap();
+            assert_eq!(refused, Changed::Conflict);
+        }
+    }
+    assert_eq!(engine.upload_parts(open.id, 0, 10).await.unwrap().len(), 1);
+    assert!(engine.events(bucket.tenant, None, 10).await.unwrap().is_empty());
+    let now = engine.upload(bucket.id, open.id).await.unwrap().unwrap().touched;
+    assert_eq!(engine.abort_upload(bucket.id, open.id, Some(now), events_of(bucket.tenant, 1)).await.unwrap(), Changed::Done);
     assert_eq!(engine.events(bucket.tenant, None, 10).await.unwrap().len(), 1);
 }
 
@@ -147,7 +167,7 @@ pub(crate) async fn a_complete_without_its_upload_changes_nothing(engine: Arc<dy
     let refused = engine.commit(completion(&bucket, "a", &stale, &parts)).await.unwrap();
     assert_eq!(refused, Committed::UploadChanged);
     assert_eq!(engine.upload_parts(open.id, 0, 10).await.unwrap(), parts);
-    engine.abort_upload(bucket.id, open.id, Events::default()).await.unwrap();
+    engine.abort_upload(bucket.id, open.id, None, Events::default()).await.unwrap();
     // The abort condemned the parts' blobs: either refusal says so.
     let late = engine.commit(completion(&bucket, "a", &open, &[])).await.unwrap();
     assert_eq!(late, Committed::UploadChanged);

@@ -164,7 +164,7 @@ type Answer<T> = Result<T, EngineError>;
 
 #[async_trait]
 impl Engine for Memory {
-    async fn create_tenant(&self, tenant: TenantRow, keks: Vec<KekRow>, secrets: Vec<SecretRow>) -> Answer<Changed> {
+    async fn create_tenant(&self, tenant: TenantRow, keks: Vec<KekRow>, secrets: Vec<SecretRow>, _: Events) -> Answer<Changed> {
         let mut tables = self.tables();
         tables.tenants.push(tenant);
         tables.keks.extend(keks);
@@ -283,7 +283,7 @@ impl Engine for Memory {
         let tables = self.tables();
         Ok(tables.upload_parts.range((upload, after + 1)..=(upload, u32::MAX)).take(limit).map(|(_, p)| p.clone()).collect())
     }
-    async fn abort_upload(&self, _bucket: BucketId, id: UploadId, _events: Events) -> Answer<Changed> {
+    async fn abort_upload(&self, _bucket: BucketId, id: UploadId, _: Option<UtcTime>, _events: Events) -> Answer<Changed> {
         let mut tables = self.tables();
         tables.upload_parts.retain(|(upload, _), _| *upload != id);
         Ok(if tables.uploads.remove(&id).is_some() { Changed::Done } else { Changed::Conflict })

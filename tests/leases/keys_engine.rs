@@ -25,7 +25,13 @@ fn no<T>() -> Result<T, EngineError> {
 
 #[async_trait]
 impl Engine for KeysEngine {
-    async fn create_tenant(&self, tenant: TenantRow, keks: Vec<KekRow>, secrets: Vec<SecretRow>) -> Result<Changed, EngineError> {
+    async fn create_tenant(
+        &self,
+        tenant: TenantRow,
+        keks: Vec<KekRow>,
+        secrets: Vec<SecretRow>,
+        _: Events,
+    ) -> Result<Changed, EngineError> {
         let mut tenants = self.tenants.lock().unwrap();
         if tenants.iter().any(|row| row.name == tenant.name) {
             return Ok(Changed::Conflict);
@@ -135,7 +141,7 @@ impl Engine for KeysEngine {
     async fn upload_parts(&self, _: UploadId, _: u32, _: usize) -> Result<Vec<UploadPartRow>, EngineError> {
         no()
     }
-    async fn abort_upload(&self, _: BucketId, _: UploadId, _: Events) -> Result<Changed, EngineError> {
+    async fn abort_upload(&self, _: BucketId, _: UploadId, _: Option<UtcTime>, _: Events) -> Result<Changed, EngineError> {
         no()
     }
     async fn append(&self, _: Events) -> Result<(), EngineError> {

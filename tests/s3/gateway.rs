@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use hozon::audit::{Event, Journal, OutcomeLog, ProviderLog};
 use hozon::blob::{BlobSettings, BlobStore};
-use hozon::domain::{Clock, Grant, NodeId, PrincipalKind, Profile, Right, SystemClock, TenantId, limits};
+use hozon::domain::{Clock, Grant, Live, NodeId, PrincipalKind, Profile, RecordClasses, Right, SystemClock, TenantId, limits};
 use hozon::engine::{Engine, Events, SqliteEngine, SqliteSettings};
 use hozon::identity::{Authenticator, NewPrincipal, People};
 use hozon::index::Index;
@@ -15,7 +15,7 @@ use hozon::meters::Observed;
 use hozon::objects::Objects;
 use hozon::policy::Gate;
 use hozon::root::{Protection, Root};
-use hozon::s3::{self, Endpoint, Front};
+use hozon::s3::{self, Endpoint, Front, RateSettings, Rates};
 use hozon::seal::{Aead, PlainPool};
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -29,6 +29,9 @@ pub(crate) struct Gateway {
     pub(crate) endpoint: Endpoint,
     pub(crate) people: People,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) classes: Live<RecordClasses>,
+    pub(crate) rates: Rates,
     pub(crate) leases: Arc<Leases>,
     clock: Arc<dyn Clock>,
     _directory: tempfile::TempDir,
@@ -83,17 +86,22 @@ impl Gateway {
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
         let people = People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator));
+        std::fs::write(directory.path().join("hozon.toml"), "").unwrap();
+        let settings = hozon::config::read(&directory.path().join("hozon.toml"), std::iter::empty()).unwrap();
+        let classes = Live::new(settings.record_classes);
         let objects = Objects {
             gate: Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal))),
-            index,
+            index: Arc::clone(&index),
             keys: Arc::new(Keyring::new(Arc::clone(&leases))),
             blobs,
             outcomes,
             journal: Arc::clone(&journal),
             clock: Arc::clone(&clock),
+            classes: classes.clone(),
             aead: Aead::AesGcm,
             pool: PlainPool::new(4, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
+        let rates = Rates::new(RateSettings::default());
         let front = Front {
             objects,
             authenticator,
@@ -101,13 +109,14 @@ impl Gateway {
             clock: Arc::clone(&clock),
             region: crate::signing::REGION.to_owned(),
             base_domains: vec!["localhost".to_owned()],
-            presign_life_max: Duration::from_secs(900),
+            presign_life_max: Live::new(Duration::from_secs(900)),
+            rates: rates.clone(),
             native: Arc::new(|who, parts, _| {
                 async move { Response::new(Bytes::from(format!("{} {}", who.name(), parts.uri.path()))) }.boxed()
             }),
         };
         let endpoint = s3::service(front).unwrap();
-        Self { endpoint, people, journal, leases, clock, _directory: directory }
+        Self { endpoint, people, journal, index, classes, rates, leases, clock, _directory: directory }
     }
 
     /// A new hospital.

@@ -1,6 +1,8 @@
 //! Versions, delete markers, and records that stay.
 
 use crate::gateway::{Ask, Gateway, Person};
+use hozon::domain::{BucketName, ObjectKey, RecordClasses, Retention};
+use hozon::engine::Which;
 use http::StatusCode;
 
 async fn with_versions() -> (Gateway, Person) {
@@ -92,4 +94,47 @@ async fn a_copy_of_a_final_record_is_a_draft() {
     assert_eq!(copy.header("x-hozon-record-state"), Some("draft"));
     let head = gateway.ask(&app, &Ask::head("/karte/copy")).await.good();
     assert_eq!((head.header("x-amz-meta-patient-id"), head.header("x-amz-meta-record-state")), (Some("0012"), None));
+}
+
+async fn retention(gateway: &Gateway, who: &Person, key: &str) -> Option<Retention> {
+    let index = gateway.index.of(who.tenant);
+    let bucket = index.bucket(&BucketName::parse("karte").unwrap()).await.unwrap().unwrap();
+    let found = index.find(&bucket, &ObjectKey::parse(key).unwrap(), Which::Current).await.unwrap();
+    found.version.unwrap().row.retention
+}
+
+#[tokio::test]
+async fn a_final_record_gets_the_term_of_its_class_and_a_draft_none() {
+    let (gateway, app) = Gateway::with_app().await;
+    gateway.ask(&app, &Ask::put("/karte", "").with("x-amz-bucket-object-lock-enabled", "true")).await.good();
+    let record = |key: &str, class: &str| Ask::put(&format!("/karte/{key}"), "finding").with("x-amz-meta-record-class", class);
+    let last = |key: &str, class: &str| record(key, class).with("x-amz-meta-record-state", "final");
+    gateway.ask(&app, &record("draft", "emt.record")).await.good();
+    assert_eq!(retention(&gateway, &app, "draft").await, None);
+
+    gateway.ask(&app, &last("emt", "emt.record")).await.good();
+    let emt = retention(&gateway, &app, "emt").await.unwrap();
+    assert_eq!((emt.rule.as_str(), emt.start_event.as_str()), ("emt.record", "created"));
+    let days = (emt.until.unwrap().micros() - emt.started.unwrap().micros()) / 86_400_000_000;
+    assert!((5 * 365..=5 * 365 + 3).contains(&days), "{days}");
+
+    gateway.ask(&app, &last("chart", "chart.medical")).await.good();
+    let chart = retention(&gateway, &app, "chart").await.unwrap();
+    assert_eq!((chart.rule.as_str(), chart.start_event.as_str()), ("chart.medical", "completed"));
+    assert_eq!((chart.started, chart.until), (None, None));
+
+    // An upload in parts becomes final with its Complete.
+    let open = Ask::post("/karte/parts?uploads", "").with("x-amz-meta-record-class", "emt.record").with("x-amz-meta-record-state", "final");
+    let id = gateway.ask(&app, &open).await.good().element("UploadId").unwrap();
+    let tag = gateway.ask(&app, &Ask::put(&format!("/karte/parts?partNumber=1&uploadId={id}"), "finding")).await.good();
+    let tag = tag.header("etag").unwrap().to_owned();
+    let list = format!("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part></CompleteMultipartUpload>");
+    gateway.ask(&app, &Ask::post(&format!("/karte/parts?uploadId={id}"), list)).await.good();
+    assert!(retention(&gateway, &app, "parts").await.unwrap().until.is_some());
+
+    // Other terms concern what becomes final from then on.
+    gateway.classes.replace(RecordClasses::default());
+    gateway.ask(&app, &last("later", "emt.record")).await.good();
+    assert_eq!(retention(&gateway, &app, "later").await.unwrap().until, None);
+    assert_eq!(retention(&gateway, &app, "emt").await.unwrap(), emt);
 }

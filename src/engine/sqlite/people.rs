@@ -15,8 +15,8 @@ const ACCESS_KEY: &str = "access_key, tenant, principal, standing, kek_version, 
 pub(super) fn create_tenant(
     connection: &Connection,
     tenant: &TenantRow,
-    keks: &[KekRow],
-    secrets: &[SecretRow],
+    (keks, secrets): (&[KekRow], &[SecretRow]),
+    events: &Events,
 ) -> Result<Step<Changed>, EngineError> {
     let sql = "INSERT OR IGNORE INTO tenants (id, name, facility, standing, created) VALUES (?, ?, ?, ?, ?)";
     let values = params![tenant.id.as_bytes(), tenant.name, tenant.facility, tenant.standing as u8, tenant.created.micros()];
@@ -41,7 +41,7 @@ pub(super) fn create_tenant(
         let values = params![secret.tenant.as_bytes(), secret.kind as u8, secret.epoch, secret.kek_version, secret.wrapped];
         rows_changed(connection, sql, values)?;
     }
-    Ok(Step::Keep(Changed::Done))
+    concluded(connection, 1, events)
 }
 
 pub(super) fn tenants(connection: &Connection) -> Result<Vec<TenantRow>, EngineError> {

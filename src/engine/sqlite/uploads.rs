@@ -66,7 +66,7 @@ pub(super) fn put_part(
     touched: UtcTime,
     events: &Events,
 ) -> Result<Step<Committed>, EngineError> {
-    let touch = "UPDATE uploads SET touched = max(touched, ?) WHERE id = ?";
+    let touch = "UPDATE uploads SET touched = max(touched + 1, ?) WHERE id = ?";
     if rows_changed(connection, touch, params![touched.micros(), row.upload.as_bytes()])? == 0 {
         return Ok(Step::Undo(Committed::UploadChanged));
     }
@@ -109,10 +109,12 @@ pub(super) fn parts(connection: &Connection, upload: UploadId, after: u32, limit
 pub(super) fn abort(
     connection: &Connection,
     (bucket, id): (BucketId, UploadId),
+    touched: Option<UtcTime>,
     now: UtcTime,
     events: &Events,
 ) -> Result<Step<Changed>, EngineError> {
-    let changed = rows_changed(connection, "DELETE FROM uploads WHERE id = ? AND bucket = ?", params![id.as_bytes(), bucket.as_bytes()])?;
+    let sql = "DELETE FROM uploads WHERE id = ?1 AND bucket = ?2 AND touched = ifnull(?3, touched)";
+    let changed = rows_changed(connection, sql, params![id.as_bytes(), bucket.as_bytes(), touched.map(UtcTime::micros)])?;
     if changed == 1 {
         drop_parts(connection, id, now)?;
     }

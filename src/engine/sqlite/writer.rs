@@ -2,6 +2,7 @@ use super::failure;
 use crate::domain::limits;
 use crate::engine::EngineError;
 use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -207,7 +208,12 @@ fn commit(connection: &Connection) -> Result<(), GroupFailed> {
 
 fn in_savepoint<T>(connection: &Connection, transaction: &impl Fn(&Connection) -> Result<Step<T>, EngineError>) -> Result<T, EngineError> {
     statement(connection, "SAVEPOINT one").map_err(failure)?;
-    let result = transaction(connection);
+    // Whatever it was doing is undone with the savepoint, so nothing half done is seen after a panic.
+    let result = catch_unwind(AssertUnwindSafe(|| transaction(connection))).unwrap_or_else(|_panic| {
+        // The panic's text may hold anything that was in memory, so it is not repeated.
+        tracing::error!("a transaction of the index panicked; nothing of it is kept");
+        Err(EngineError::Panicked)
+    });
     if connection.is_autocommit() {
         return Err(result.err().unwrap_or(EngineError::Unavailable));
     }
@@ -222,4 +228,45 @@ fn in_savepoint<T>(connection: &Connection, transaction: &impl Fn(&Connection) -
 
 fn statement(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_rows| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn insert(connection: &Connection, number: i64) -> Result<Step<i64>, EngineError> {
+        connection.execute("INSERT INTO t VALUES (?)", [number]).map_err(failure)?;
+        Ok(Step::Keep(number))
+    }
+
+    #[test]
+    fn a_transaction_that_panics_is_undone_alone_and_the_writer_goes_on() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (n INTEGER)").unwrap();
+        let writer = Writer::start(connection).unwrap();
+        // Holds the writer until the others wait, so that they share one group.
+        let (release, held) = mpsc::channel::<()>();
+        let held = std::sync::Mutex::new(held);
+        let first = writer.submit(move |_| Ok(Step::Keep(held.lock().unwrap().recv().is_ok()))).unwrap();
+        let before = writer.submit(|db| insert(db, 1)).unwrap();
+        let broken = writer
+            .submit(|db| {
+                insert(db, 2)?;
+                let mut rows = db.prepare_cached("SELECT n FROM t").unwrap();
+                let mut open = rows.query([]).unwrap();
+                assert!(open.next().unwrap().is_none(), "planted");
+                Ok(Step::Keep(0))
+            })
+            .unwrap();
+        let after = writer.submit(|db| insert(db, 3)).unwrap();
+        release.send(()).unwrap();
+        assert!(first.blocking_recv().unwrap().unwrap());
+        assert_eq!(before.blocking_recv().unwrap().unwrap(), 1);
+        assert!(matches!(broken.blocking_recv().unwrap(), Err(EngineError::Panicked)));
+        assert_eq!(after.blocking_recv().unwrap().unwrap(), 3);
+        let sum =
+            writer.run_and_wait(|db| db.query_row("SELECT sum(n) FROM t", [], |row| row.get::<_, i64>(0)).map(Step::Keep).map_err(failure));
+        assert_eq!(sum.unwrap(), 4);
+    }
 }
