@@ -26,3 +26,5 @@ mod signing;
 mod uploads;
 #[path = "s3/versions.rs"]
 mod versions;
+#[path = "s3/withdrawal.rs"]
+mod withdrawal;

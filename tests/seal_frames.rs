@@ -8,7 +8,7 @@ use hozon::seal::{
     Aead, FreshDataKey, Manifest, ManifestFacts, ManifestPart, OpenError, OpenedDataKey, Opener, PlaceOfVersion, PlainPool, Plaintext,
     SealError, SealedChunks, SealedEnd, SealedSegment, Sealer,
 };
-use proptest::prelude::{any, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use zeroize::Zeroizing;
 
 const KEY: [u8; 32] = [0x42; 32];
@@ -128,6 +128,8 @@ fn a_small_body_leaves_in_one_segment() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_pieces_and_any_range_give_the_same_bytes(
         length in 0usize..120_000,

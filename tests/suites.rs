@@ -35,13 +35,13 @@ fn tampering_is_noticed_before_it_is_served() {
 }
 
 #[test]
-#[ignore = "needs python3 with boto3, strace, and root for a small disk"]
+#[ignore = "needs python3 with boto3, a C compiler, and root for a small disk"]
 fn acknowledged_means_durable() {
     passes_alone("crash.py");
 }
 
 #[test]
-#[ignore = "needs python3 with boto3, curl, and 5 GiB of disk"]
+#[ignore = "needs python3 with boto3, curl, and 3 GiB of disk"]
 fn memory_stays_flat() {
     passes_alone("memory.py");
 }

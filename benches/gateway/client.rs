@@ -75,6 +75,7 @@ impl Connection {
     }
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> (http::StatusCode, u64) {
+        self.sender.ready().await.unwrap();
         let answer = self.sender.send_request(request).await.unwrap();
         let status = answer.status();
         let mut body = answer.into_body();

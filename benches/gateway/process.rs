@@ -2,6 +2,7 @@
 
 use super::client::Target;
 use hozon::client::Client;
+use hozon::domain::{Clock, SystemClock};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -105,8 +106,7 @@ impl Direct {
 
 /// nginx serving the plain file over TLS.
 pub(crate) struct Nginx {
-    _running: Running,
-    worker: u32,
+    running: Running,
     target: Target,
 }
 
@@ -116,7 +116,7 @@ impl Nginx {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (dir_text, root) = (dir.display(), file.parent().unwrap().display());
         let configuration = format!(
-            "daemon off; worker_processes 1; pid {dir_text}/nginx.pid; error_log {dir_text}/nginx.log; user root;\n\
+            "daemon off; master_process off; pid {dir_text}/nginx.pid; error_log {dir_text}/nginx.log; user root;\n\
              events {{ worker_connections 256; }}\n\
              http {{ access_log off; sendfile on; tcp_nodelay on; client_body_temp_path {dir_text}/ngx; server {{\n\
              listen 127.0.0.1:{port} ssl; ssl_certificate {dir_text}/server.pem; ssl_certificate_key {dir_text}/server.key;\n\
@@ -124,21 +124,85 @@ impl Nginx {
         );
         let path = dir.join("nginx.conf");
         fs::write(&path, configuration).unwrap();
-        let child = Command::new("nginx").arg("-c").arg(&path).stderr(Stdio::null()).spawn().ok()?;
+        let child = Command::new("nginx").arg("-c").arg(&path).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
         let _pid = wait_for(&dir.join("nginx.pid"));
         std::thread::sleep(Duration::from_millis(300));
-        let worker = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
-        let worker = worker.split_whitespace().next().unwrap().parse().unwrap();
-        Some(Self { _running: Running(child), worker, target: target_at(dir, port) })
+        Some(Self { running: Running(child), target: target_at(dir, port) })
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.worker
+        self.running.0.id()
     }
 
     pub(crate) fn target(&self) -> Target {
         self.target.clone()
     }
+}
+
+/// SeaweedFS with its S3 door behind TLS, where its program `weed` is on the path. Master, volume server, filer and
+/// S3 share one process, so its CPU time is that of all of them.
+pub(crate) struct Weed {
+    running: Running,
+    target: Target,
+    _data: tempfile::TempDir,
+}
+
+impl Weed {
+    pub(crate) async fn start(dir: &Path) -> Option<Self> {
+        Command::new("weed").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+        let data = tempfile::tempdir_in(dir).unwrap();
+        let config = data.path().join("s3.json");
+        let identity = r#"{"identities":[{"name":"bench","credentials":[{"accessKey":"bench","secretKey":"benchsecret"}],"actions":["Admin","Read","Write","List"]}]}"#;
+        fs::write(&config, identity).unwrap();
+        let [master, volume, filer, s3] = free_ports();
+        let ports = [("master", master), ("volume", volume), ("filer", filer)];
+        let mut command = Command::new("weed");
+        command.args(["server", "-ip=127.0.0.1", "-volume.max=8", "-master.volumeSizeLimitMB=512", "-s3"]);
+        command.args(ports.map(|(name, port)| format!("-{name}.port={port}")));
+        command.args(ports.map(|(name, port)| format!("-{name}.port.grpc={}", port + 10_000)));
+        command.arg(format!("-s3.port={s3}")).arg(format!("-s3.port.grpc={}", s3 + 10_000));
+        command.arg(format!("-s3.cert.file={}", dir.join("server.pem").display()));
+        command.arg(format!("-s3.key.file={}", dir.join("server.key").display()));
+        command.arg(format!("-dir={}", data.path().display())).arg(format!("-s3.config={}", config.display()));
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        let running = Running(child);
+        let keys = ("bench".to_owned(), Zeroizing::new("benchsecret".to_owned()));
+        let client = Client::new(&format!("https://localhost:{s3}"), &dir.join("ca.pem"), "us-east-1", keys).unwrap();
+        let weed = Self { running, target: Target { port: s3, client: Arc::new(client) }, _data: data };
+        weed.ready().await;
+        Some(weed)
+    }
+
+    /// Its door opens before a volume server has joined, so it is tried until a whole put succeeds.
+    async fn ready(&self) {
+        let client = &self.target.client;
+        for _ in 0..120 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let put = |path: &'static str, body: &'static [u8]| {
+                client.send(http::Method::PUT, path, (&[], bytes::Bytes::from_static(body)), SystemClock.now())
+            };
+            let _may_be_there = put("/files", b"").await;
+            if put("/files/ready", b"x").await.is_ok_and(|answer| answer.status.is_success()) {
+                return;
+            }
+        }
+        panic!("weed does not take a put");
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.0.id()
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        self.target.clone()
+    }
+}
+
+/// Ports that nobody uses, below those that are lent to outgoing connections, with room for the gRPC port beside each.
+fn free_ports() -> [u16; 4] {
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut free = (11_000..19_000).step_by(7).filter(|port| is_free(port) && is_free(&(port + 10_000)));
+    std::array::from_fn(|_| free.next().unwrap())
 }
 
 fn target_at(dir: &Path, port: u16) -> Target {

@@ -58,6 +58,8 @@ pub const SMALL_CACHE_ENTRIES_MAX: u64 = 10_000;
 pub const WRITER_QUEUE_MAX: usize = 8_192;
 /// Commands that one index transaction groups at most.
 pub const WRITER_GROUP_MAX: usize = 512;
+/// How long the index's writer waits for a group to become as large as the last one.
+pub const WRITER_PAUSE_MAX: Duration = Duration::from_millis(1);
 /// How long an admission may be used after it was given.
 pub const ADMISSION_LIFE: Duration = Duration::from_secs(60);
 /// How long one event key seals events.
@@ -118,3 +120,7 @@ pub const CONNECTION_WINDOW_BYTES: u32 = 2 * 1_024 * 1_024;
 pub const SMALL_FRAME_BYTES_MAX: u64 = 256 << 10;
 /// A gateway begins its own chores this long after it has started.
 pub const CHORES_AFTER: Duration = Duration::from_secs(30);
+/// Bytes of one signed chunk of an upload: it is held until its signature is checked.
+pub const SIGNED_CHUNK_BYTES_MAX: u64 = 2 << 20;
+/// Bytes of the line before a chunk of an upload.
+pub const CHUNK_LINE_BYTES_MAX: usize = 1_024;

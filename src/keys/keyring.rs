@@ -1,6 +1,6 @@
 use crate::domain::{BucketId, TenantId, VersionId};
 use crate::engine::DekRow;
-use crate::leases::{DataKey, LeaseError, Leases};
+use crate::leases::{DataKey, LeaseError, LeaseWatch, Leases};
 use crate::policy::{AddPart, Admitted, Read, Write};
 use crate::seal::{Context, FreshDataKey, OpenError, OpenedDataKey, PlaceOfVersion, SealError};
 use std::sync::Arc;
@@ -111,6 +111,11 @@ impl Keyring {
         let keys = self.leases.data(access.tenant()).await?;
         let bytes = unwrap(keys.version(*kek_version), &place, *kek_version, wrapped)?;
         Ok(OpenedDataKey::adopt(place, bytes))
+    }
+
+    /// Tells a stream of the tenant whether it may go on. To be had before the stream's key.
+    pub fn watch(&self, tenant: TenantId) -> LeaseWatch {
+        self.leases.watch(tenant)
     }
 
     async fn readopt(

@@ -1,9 +1,13 @@
 use super::{GetError, Objects};
+use crate::blob::{BlobReader, SealedBytes};
 use crate::domain::{AttemptId, ByteRange, Location, limits};
 use crate::engine::{PartRow, VersionRow};
+use crate::keys::KeyError;
+use crate::leases::LeaseWatch;
 use crate::seal::layout::{Cut, FrameLengths};
-use crate::seal::{Aead, OpenedDataKey, Opener, PlainPool, Plaintext};
+use crate::seal::{Aead, OpenedDataKey, Opener, PlainPool, Plaintext, SealedChunks};
 use futures::stream::{self, BoxStream, StreamExt};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where one sealed frame lies and how it is laid out, as the index says.
@@ -53,65 +57,58 @@ impl Frame {
     }
 }
 
-impl Objects {
+/// A frame that is being read: its file stays open, and none of it is opened once the tenant's keys are taken away.
+#[derive(Clone)]
+pub(super) struct Source {
+    frame: Frame,
+    reader: BlobReader,
+    watch: Arc<LeaseWatch>,
+    pool: PlainPool,
+    aead: Aead,
+}
+
+impl Source {
+    /// Reads of `frame`, as long as `watch` agrees.
+    pub(super) fn new(objects: &Objects, frame: Frame, watch: Arc<LeaseWatch>) -> Self {
+        Self { frame, reader: objects.blobs.reader(&frame.location), watch, pool: objects.pool.clone(), aead: objects.aead }
+    }
+
+    /// What the reads ask before each segment.
+    pub(super) fn watch(&self) -> Arc<LeaseWatch> {
+        Arc::clone(&self.watch)
+    }
+
+    /// Several ranges of the sealed frame, as they are stored.
+    pub(super) async fn sealed(&self, ranges: Vec<Range<u64>>) -> Result<Vec<SealedBytes>, GetError> {
+        Ok(self.reader.read_many(ranges).await?)
+    }
+
+    /// The opener, when the frame's start is in memory.
+    pub(super) fn opener_of(&self, key: &OpenedDataKey, start: &SealedChunks<'_>) -> Result<Arc<Opener>, GetError> {
+        Ok(Arc::new(Opener::new(key, self.frame.attempt, start, self.frame.lengths.stream, self.aead)?))
+    }
+
+    /// The opener, when the frame's start has to be read first.
+    pub(super) async fn opener(&self, key: &OpenedDataKey) -> Result<Arc<Opener>, GetError> {
+        let start = self.reader.read(self.frame.lengths.start()).await?;
+        self.opener_of(key, &start.chunks())
+    }
+
+    /// The plaintext of `cut`, whose bytes are in memory.
+    pub(super) fn open_here(&self, opener: &Opener, cut: &Cut, chunks: &SealedChunks<'_>) -> Result<Plaintext, GetError> {
+        Ok(opener.open_cut(cut, chunks, &self.pool)?)
+    }
+
     /// Opens one segment where its bytes are: on the thread that reads them.
-    pub(super) async fn open_segment(&self, frame: Frame, opener: Arc<Opener>, cut: Cut) -> Result<Plaintext, GetError> {
+    async fn open_segment(self, opener: Arc<Opener>, cut: Cut) -> Result<Plaintext, GetError> {
+        self.watch.check().await.map_err(KeyError::Lease)?;
         let pool = self.pool.clone();
-        let opened = self
-            .blobs
-            .read_with(&frame.location, cut.sealed.clone(), move |chunks| {
-                let mut plain = pool.take();
-                opener.open(cut.first_chunk, &chunks, &mut plain)?;
-                plain.keep(cut.skip, cut.take)?;
-                Ok::<_, crate::seal::OpenError>(plain.into_plaintext())
-            })
-            .await?;
+        let opened = self.reader.read_with(cut.sealed.clone(), move |chunks| opener.open_cut(&cut, &chunks, &pool)).await?;
         Ok(opened?)
     }
 
-    /// The opener of a frame whose start has to be read first.
-    pub(super) async fn opener(&self, key: &OpenedDataKey, frame: &Frame) -> Result<Arc<Opener>, GetError> {
-        let start = self.blobs.read(&frame.location, frame.lengths.start()).await?;
-        let opener = Opener::new(key, frame.attempt, &start.chunks(), frame.lengths.stream, self.aead)?;
-        Ok(Arc::new(opener))
-    }
-
     /// The plaintext of `cuts`, read ahead a little, in order.
-    pub(super) fn plaintext_of(
-        &self,
-        frame: Frame,
-        opener: Arc<Opener>,
-        cuts: Vec<Cut>,
-    ) -> BoxStream<'static, Result<Plaintext, GetError>> {
-        let objects = self.clone();
-        let pieces = stream::iter(cuts).map(move |cut| {
-            let (objects, opener) = (objects.clone(), Arc::clone(&opener));
-            async move { objects.open_segment(frame, opener, cut).await }
-        });
-        pieces.buffered(AHEAD).boxed()
+    pub(super) fn plaintext(self, opener: Arc<Opener>, cuts: Vec<Cut>) -> BoxStream<'static, Result<Plaintext, GetError>> {
+        stream::iter(cuts).map(move |cut| self.clone().open_segment(Arc::clone(&opener), cut)).buffered(AHEAD).boxed()
     }
-}
-
-/// Opens one cut of a frame that is already in memory.
-pub(super) fn open_here(
-    opener: &Opener,
-    cut: &Cut,
-    frame: &crate::blob::SealedBytes,
-    pool: &PlainPool,
-) -> Result<Plaintext, crate::seal::OpenError> {
-    let mut plain = pool.take();
-    opener.open(cut.first_chunk, &frame.slice(cut.sealed.clone()), &mut plain)?;
-    plain.keep(cut.skip, cut.take)?;
-    Ok(plain.into_plaintext())
-}
-
-/// The opener of a frame whose start is already in memory.
-pub(super) fn opener_here(
-    key: &OpenedDataKey,
-    frame: &Frame,
-    start: &crate::blob::SealedBytes,
-    aead: Aead,
-) -> Result<Arc<Opener>, GetError> {
-    let chunks = start.slice(frame.lengths.start());
-    Ok(Arc::new(Opener::new(key, frame.attempt, &chunks, frame.lengths.stream, aead)?))
 }

@@ -1,10 +1,12 @@
-use super::frame::{self, Frame};
+use super::frame::{Frame, Source};
 use super::{GetError, Objects};
 use crate::audit::{Event, Journal, OutcomeLog, OutcomeResult, Receipt};
 use crate::blob::SealedBytes;
 use crate::domain::{ByteRange, TenantId, limits};
 use crate::engine::PartRow;
 use crate::index::Version;
+use crate::keys::KeyError;
+use crate::leases::{LeaseError, LeaseWatch};
 use crate::policy::{Admitted, Permitted, Read};
 use crate::seal::layout::Cut;
 use crate::seal::{Manifest, OpenedDataKey, Plaintext};
@@ -15,12 +17,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+/// Opened bytes, in order.
+type Pieces = BoxStream<'static, Result<Plaintext, GetError>>;
+
 /// The bytes of a version on their way to a client, each authenticated before it is given out.
 ///
 /// Ends with an error, never early, when something is wrong with what follows. What became of it is noted in
 /// the audit log when it is dropped.
 pub struct ObjectBody {
-    pieces: BoxStream<'static, Result<Plaintext, GetError>>,
+    pieces: Pieces,
+    watch: Arc<LeaseWatch>,
     length: u64,
     sent: u64,
     result: OutcomeResult,
@@ -59,12 +65,14 @@ impl Objects {
             None => vec![frame.lengths.tail()],
             Some(first) => vec![frame.lengths.tail(), frame.lengths.start(), first.sealed.clone()],
         };
-        let fetch = async { Ok::<_, GetError>(self.blobs.read_many(&frame.location, wanted).await?) };
+        let watch = Arc::new(self.keys.watch(permitted.tenant()));
+        let source = Source::new(self, frame, Arc::clone(&watch));
+        let fetch = source.sealed(wanted);
         let record = async { Ok::<_, GetError>(permitted.recorded().await?) };
         let (fetched, admitted) = try_join(fetch, record).await?;
 
-        match self.opened(&admitted, frame, (fetched, cuts), range).await {
-            Ok(pieces) => Ok(self.body(admitted, pieces, range)),
+        match self.opened(&admitted, (frame, source), (fetched, cuts), range).await {
+            Ok(pieces) => Ok(self.body(admitted, (pieces, watch), range)),
             Err(error) => {
                 let result = error.outcome();
                 self.outcomes.note(&self.journal, admitted.tenant(), admitted.record().event(), (result, 0));
@@ -78,10 +86,10 @@ impl Objects {
     async fn opened(
         &self,
         admitted: &Admitted<Read>,
-        frame: Frame,
+        (frame, source): (Frame, Source),
         (fetched, cuts): (Vec<SealedBytes>, Vec<Cut>),
         range: ByteRange,
-    ) -> Result<BoxStream<'static, Result<Plaintext, GetError>>, GetError> {
+    ) -> Result<Pieces, GetError> {
         let key = self.keys.open(admitted).await?;
         let short = || GetError::Contradiction { what: "length" };
         let head = fetched.first().ok_or_else(short)?;
@@ -90,39 +98,37 @@ impl Objects {
         let manifest = Manifest::open(&key, frame.attempt, &tail, frame.lengths, self.aead)?;
         agrees(&manifest, &admitted.subject().version, admitted.subject().bucket.id)?;
         if admitted.subject().version.row.parts > 0 {
-            return self.pieces_of_parts(admitted, key, &manifest, range).await;
+            return self.pieces_of_parts(admitted, (key, source), &manifest, range).await;
         }
         if small {
-            let opener = frame::opener_here(&key, &frame, head, self.aead)?;
-            let opened = cuts.iter().map(|cut| frame::open_here(&opener, cut, head, &self.pool)).collect::<Result<Vec<_>, _>>()?;
+            let opener = source.opener_of(&key, &head.slice(frame.lengths.start()))?;
+            let open = |cut: &Cut| source.open_here(&opener, cut, &head.slice(cut.sealed.clone()));
+            let opened = cuts.iter().map(open).collect::<Result<Vec<_>, _>>()?;
             return Ok(stream::iter(opened.into_iter().map(Ok)).boxed());
         }
         let (start, run) = (fetched.get(1).ok_or_else(short)?, fetched.get(2).ok_or_else(short)?);
-        let opener = frame::opener_here(&key, &frame, start, self.aead)?;
+        let opener = source.opener_of(&key, &start.chunks())?;
         let mut cuts = cuts.into_iter();
-        let first = cuts.next().ok_or_else(short)?;
-        let mut plain = self.pool.take();
-        opener.open(first.first_chunk, &run.chunks(), &mut plain)?;
-        plain.keep(first.skip, first.take)?;
-        let rest = self.plaintext_of(frame, opener, cuts.collect());
-        Ok(stream::iter([Ok(plain.into_plaintext())]).chain(rest).boxed())
+        let first = source.open_here(&opener, &cuts.next().ok_or_else(short)?, &run.chunks())?;
+        let rest = source.plaintext(opener, cuts.collect());
+        Ok(stream::iter([Ok(first)]).chain(rest).boxed())
     }
 
-    fn body(&self, admitted: Admitted<Read>, pieces: BoxStream<'static, Result<Plaintext, GetError>>, range: ByteRange) -> ObjectBody {
+    fn body(&self, admitted: Admitted<Read>, (pieces, watch): (Pieces, Arc<LeaseWatch>), range: ByteRange) -> ObjectBody {
         let tenant = admitted.tenant();
         let (_who, _subject, receipt): (_, _, Receipt) = admitted.spend();
         let noted = Noted { tenant, event: receipt.event().clone(), outcomes: self.outcomes.clone(), journal: Arc::clone(&self.journal) };
-        ObjectBody { pieces, length: range.len(), sent: 0, result: OutcomeResult::Aborted, noted }
+        ObjectBody { pieces, watch, length: range.len(), sent: 0, result: OutcomeResult::Aborted, noted }
     }
 
     /// The bytes of a multipart version: part by part, each opened under its own attempt.
     async fn pieces_of_parts(
         &self,
         admitted: &Admitted<Read>,
-        key: OpenedDataKey,
+        (key, completing): (OpenedDataKey, Source),
         manifest: &Manifest,
         range: ByteRange,
-    ) -> Result<BoxStream<'static, Result<Plaintext, GetError>>, GetError> {
+    ) -> Result<Pieces, GetError> {
         let rows = self.index.of(admitted.tenant()).parts(&admitted.subject().version, range).await?;
         let covered: u64 = rows.iter().map(|row| overlap(row, range).len()).sum();
         if covered != range.len() {
@@ -140,13 +146,14 @@ impl Objects {
         let (objects, key) = (self.clone(), Arc::new(key));
         // The first part is opened before anything is answered, so that its damage is still an error answer.
         let parts = stream::iter(rows).then(move |row| {
-            let (objects, key) = (objects.clone(), Arc::clone(&key));
+            let (objects, key, watch) = (objects.clone(), Arc::clone(&key), completing.watch());
             async move {
                 let frame = Frame::of_part(&row)?;
                 let within = overlap(&row, range);
                 let inner = ByteRange { start: within.start - row.offset, end: within.end - row.offset };
-                let opener = objects.opener(&key, &frame).await?;
-                Ok::<_, GetError>(objects.plaintext_of(frame, opener, frame.segments(inner)))
+                let source = Source::new(&objects, frame, watch);
+                let opener = source.opener(&key).await?;
+                Ok::<_, GetError>(source.plaintext(opener, frame.segments(inner)))
             }
         });
         let mut pieces = parts.try_flatten().boxed();
@@ -184,6 +191,13 @@ impl ObjectBody {
     pub const fn length(&self) -> u64 {
         self.length
     }
+
+    fn end(&mut self, error: GetError) -> Option<Result<Bytes, GetError>> {
+        self.pieces = stream::empty().boxed();
+        self.result = error.outcome();
+        tracing::error!(event = %self.noted.event.id, %error, "a body was aborted");
+        Some(Err(error))
+    }
 }
 
 impl Stream for ObjectBody {
@@ -192,6 +206,11 @@ impl Stream for ObjectBody {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         Poll::Ready(match std::task::ready!(this.pieces.poll_next_unpin(context)) {
+            // What was opened ahead of the client goes no further than what was not (DESIGN §6).
+            Some(Ok(_)) if this.watch.is_withdrawn() => {
+                let withdrawn = LeaseError::Withdrawn { tenant: this.noted.tenant };
+                this.end(KeyError::Lease(withdrawn).into())
+            }
             Some(Ok(piece)) => {
                 let bytes = piece.release();
                 this.sent += bytes.len() as u64;
@@ -200,11 +219,7 @@ impl Stream for ObjectBody {
                 }
                 Some(Ok(bytes))
             }
-            Some(Err(error)) => {
-                this.result = error.outcome();
-                tracing::error!(event = %this.noted.event.id, %error, "a body was aborted");
-                Some(Err(error))
-            }
+            Some(Err(error)) => this.end(error),
             None => {
                 if this.sent == this.length {
                     this.result = OutcomeResult::Complete;

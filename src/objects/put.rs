@@ -5,7 +5,8 @@ use crate::blob::Stored;
 use crate::domain::{Attributes, BlobId, Checksums, ETag, PrincipalId, RecordState, Retention, TenantId, UtcTime, VersionId};
 use crate::engine::{Committed, Nullness, VersionKind};
 use crate::index::{Found, NewContent as IndexContent, NewVersion, UploadedPart};
-use crate::keys::WrappedDek;
+use crate::keys::{KeyError, WrappedDek};
+use crate::leases::LeaseWatch;
 use crate::policy::{Admitted, Circumstances, Write, WriteSubject};
 use crate::seal::{FreshPartKey, ManifestFacts, Sealer};
 use std::sync::Arc;
@@ -80,9 +81,10 @@ impl Objects {
         holds(content.condition, &admitted.subject().was)?;
         admitted.subject().key.as_str().clone_into(&mut content.attributes.key);
         content.attributes.facts.class.clone_from(&admitted.subject().intent.class);
+        let watch = self.keys.watch(admitted.tenant());
         let (key, dek) = self.keys.fresh(&admitted).await?;
         let blob = BlobId::random(admitted.tenant(), self.clock.now().day());
-        let stored = self.store(blob, key.part(), body, Some(&mut content.attributes)).await;
+        let stored = self.store(blob, (key.part(), watch), body, Some(&mut content.attributes)).await;
         let (stored, _verified) = match stored {
             Ok(stored) => stored,
             Err(error) => {
@@ -105,11 +107,11 @@ impl Objects {
         self.commit(around, admitted, prepared).await
     }
 
-    /// Seals a body into one frame of the store. With `attributes` the frame carries the version's manifest.
+    /// Seals a body into one frame of the store, as long as `watch` agrees. With `attributes` the frame carries the version's manifest.
     pub(super) async fn store(
         &self,
         blob: BlobId,
-        key: FreshPartKey,
+        (key, watch): (FreshPartKey, LeaseWatch),
         body: &mut dyn Incoming,
         attributes: Option<&mut Attributes>,
     ) -> Result<(Stored, Verified), PutError> {
@@ -121,6 +123,7 @@ impl Objects {
             plain_length += piece.len() as u64;
             sealer.push(&piece)?;
             while let Some(segment) = sealer.take() {
+                watch.check().await.map_err(KeyError::Lease)?;
                 writer.write(segment).await?;
             }
         }

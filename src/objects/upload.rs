@@ -88,11 +88,12 @@ impl Objects {
         if !(1..=limits::PARTS_MAX).contains(&number) {
             return Err(PutError::InvalidPart { number });
         }
+        let watch = self.keys.watch(admitted.tenant());
         let key = self.keys.resume(&admitted).await?;
         let tenant = admitted.tenant();
         let now = self.clock.now();
         let (_who, subject, record) = admitted.spend();
-        let stored = self.store(BlobId::random(tenant, now.day()), key.part(), body, None).await;
+        let stored = self.store(BlobId::random(tenant, now.day()), (key.part(), watch), body, None).await;
         let (stored, verified) = match stored {
             Ok(stored) => stored,
             Err(error) => {

@@ -74,6 +74,12 @@ impl<A: Action<Record = Receipt>> Permitted<A> {
         Self { who, subject, pending, journal }
     }
 
+    /// The tenant in which it will be good.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.who.tenant()
+    }
+
     /// What it will be good for.
     #[must_use]
     pub const fn subject(&self) -> &A::Subject {

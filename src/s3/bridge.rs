@@ -1,11 +1,12 @@
 //! Where the protocol crate is put together, and the only place that reads what it proves. Never built without
 //! authentication: the crate skips its access check where there is none.
 
-use super::call::Arrival;
+use super::call::{Answer, Arrival};
 use super::checksums::Expected;
 use super::endpoint::Native;
 use super::fault::Fault;
 use super::host::BaseDomains;
+use super::odd_range;
 use super::operations::{self, Operations};
 use super::parameters;
 use super::query::Query;
@@ -45,13 +46,17 @@ pub(super) fn protocol(
     config.post_object_max_file_size = 0;
     config.form_max_fields_size = 0;
     config.presigned_url_max_skew_time_secs = u32::try_from(limits::CLOCK_SKEW_MAX.as_secs()).unwrap_or(0);
-    let mut builder = S3ServiceBuilder::new(Operations(service));
+    let mut builder = S3ServiceBuilder::new(Operations(service.clone()));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(Secrets(Arc::clone(&authenticator)));
     builder.set_access(Door { authenticator: Arc::clone(&authenticator), rates: rates.clone() });
     builder.set_host(Hosts(domains.clone()));
     builder.set_validation(Names);
+<<<<<<< HEAD
+    builder.set_route(Detours { authenticator, domains, native, service });
+=======
     builder.set_route(OwnPaths { authenticator, rates, domains, native });
+>>>>>>> ops
     builder.build()
 }
 
@@ -83,17 +88,31 @@ struct Door {
 #[async_trait]
 impl S3Access for Door {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let Some(arrival) = context.extensions_mut().get::<Arrival>().cloned() else {
-            return Err(Fault::new(S3ErrorCode::AccessDenied, "Access Denied").to_error());
-        };
-        self.judge(context, &arrival).await.map_err(|fault| {
-            let error = fault.to_error();
-            arrival.exchange.fail(fault);
-            error
-        })
+        let arrival = arrived(context.extensions_mut())?;
+        let operation = context.s3_op().name();
+        let judged = judge(&self.0, context.credentials(), operation, (context.headers(), context.uri(), &arrival)).await;
+        judged.map_err(|fault| told(fault, &arrival))
     }
 }
 
+<<<<<<< HEAD
+/// Finds out who asks, and whether the operation knows everything that the request says.
+async fn judge(
+    authenticator: &Authenticator,
+    credentials: Option<&Credentials>,
+    operation: &str,
+    (headers, uri, arrival): (&HeaderMap, &Uri, &Arrival),
+) -> Result<(), Fault> {
+    let who = identified(authenticator, credentials).await?;
+    let tenant = who.tenant().to_string();
+    arrival.exchange.identify(who);
+    let name = operations::name_of(operation).ok_or_else(|| operations::not_answered(operation))?;
+    arrival.exchange.name(name);
+    parameters::check(name, headers, &Query::of(uri))?;
+    let expected = headers.get("x-amz-expected-bucket-owner");
+    if expected.is_some_and(|owner| owner.as_bytes() != tenant.as_bytes()) {
+        return Err(Fault::new(S3ErrorCode::AccessDenied, "Access Denied"));
+=======
 impl Door {
     async fn judge(&self, context: &S3AccessContext<'_>, arrival: &Arrival) -> Result<(), Fault> {
         let who = identified(&self.authenticator, context.credentials()).await?;
@@ -114,7 +133,24 @@ impl Door {
             expect_document(name, headers, arrival)?;
         }
         Ok(())
+>>>>>>> ops
     }
+    if DOCUMENTS.contains(&name) || name == "CompleteMultipartUpload" {
+        expect_document(name, headers, arrival)?;
+    }
+    Ok(())
+}
+
+fn arrived(extensions: &Extensions) -> S3Result<Arrival> {
+    let denied = || Fault::new(S3ErrorCode::AccessDenied, "Access Denied").to_error();
+    extensions.get::<Arrival>().cloned().ok_or_else(denied)
+}
+
+/// Keeps the fault for the endpoint, and gives the crate what it can carry.
+fn told(fault: Fault, arrival: &Arrival) -> s3s::S3Error {
+    let error = fault.to_error();
+    arrival.exchange.fail(fault);
+    error
 }
 
 /// # Errors
@@ -156,22 +192,27 @@ impl NameValidation for Names {
     }
 }
 
-/// The gateway's own paths under `/-/`, for whoever the same signature identifies.
-struct OwnPaths {
+/// What goes past the crate's own operations once the signature is right: the gateway's own paths under `/-/`, and
+/// reads that the crate would refuse for their range.
+struct Detours {
     authenticator: Arc<Authenticator>,
     rates: Rates,
     domains: BaseDomains,
     native: Native,
+    service: Service,
 }
 
-#[async_trait]
-impl S3Route for OwnPaths {
-    fn is_match(&self, _method: &Method, uri: &Uri, headers: &HeaderMap, _extensions: &mut Extensions) -> bool {
+impl Detours {
+    /// Under the name of a bucket every path is a key.
+    fn is_own(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        // Under the name of a bucket every path is a key.
         uri.path().starts_with("/-/") && self.domains.bucket(host).is_none()
     }
 
+<<<<<<< HEAD
+    async fn own(&self, request: S3Request<Body>, arrival: &Arrival) -> Answer<Body> {
+        let who = identified(&self.authenticator, request.credentials.as_ref()).await?;
+=======
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
         let denied = || Fault::new(S3ErrorCode::AccessDenied, "Access Denied");
         let arrival = request.extensions.get::<Arrival>().cloned().ok_or_else(|| denied().to_error())?;
@@ -181,6 +222,7 @@ impl S3Route for OwnPaths {
             error
         };
         let who = identified(&self.authenticator, request.credentials.as_ref()).await.map_err(failed)?;
+>>>>>>> ops
         arrival.exchange.identify(Arc::clone(&who));
         arrival.exchange.name("Native");
         self.rates.admit(&who).map_err(failed)?;
@@ -194,5 +236,29 @@ impl S3Route for OwnPaths {
         let mut response = S3Response::with_headers(Body::from(body), parts.headers);
         response.status = Some(parts.status);
         Ok(response)
+    }
+
+    async fn odd(&self, request: S3Request<Body>, arrival: &Arrival) -> Answer<Body> {
+        let nothing = || Fault::new(S3ErrorCode::InvalidRequest, "The request cannot be served.");
+        let operation = odd_range::operation(&request.method, &request.uri, &request.headers, &self.domains).ok_or_else(nothing)?;
+        let about = (&request.headers, &request.uri, arrival);
+        judge(&self.authenticator, request.credentials.as_ref(), operation, about).await?;
+        odd_range::read(&self.service, request, &self.domains, operation).await
+    }
+}
+
+#[async_trait]
+impl S3Route for Detours {
+    fn is_match(&self, method: &Method, uri: &Uri, headers: &HeaderMap, _extensions: &mut Extensions) -> bool {
+        self.is_own(uri, headers) || odd_range::operation(method, uri, headers, &self.domains).is_some()
+    }
+
+    async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let arrival = arrived(&request.extensions)?;
+        let answered = match self.is_own(&request.uri, &request.headers) {
+            true => self.own(request, &arrival).await,
+            false => self.odd(request, &arrival).await,
+        };
+        answered.map_err(|fault| told(fault, &arrival))
     }
 }

@@ -87,9 +87,6 @@ impl Incoming for ClientBody {
     }
 
     fn verify(&mut self) -> Result<Verified, BodyFault> {
-        if self.exchange.is_cut() {
-            return Err(BodyFault::Ended);
-        }
         if self.received != self.announced {
             return Err(BodyFault::Length { announced: self.announced, received: self.received });
         }

@@ -1,5 +1,6 @@
 use super::bridge;
 use super::call::Arrival;
+use super::chunks::Chunks;
 use super::exchange::Exchange;
 use super::fault::Fault;
 use super::guard::Guard;
@@ -118,7 +119,9 @@ impl Endpoint {
         }
         let exchange = Arc::clone(&context.exchange);
         parts.extensions.insert(Arrival { request: context.request, source: context.source, exchange });
-        let body = Body::http_body_unsync(WireBody::new(body, Arc::clone(&context.exchange), &parts.headers));
+        let payload = parts.headers.get("x-amz-content-sha256").map_or(&b""[..], |value| value.as_bytes());
+        let body = WireBody::new(body, Arc::clone(&context.exchange), Chunks::announced(payload));
+        let body = Body::http_body_unsync(body);
         let may_take_long = keep_alive::may_take_long(&parts);
         let request = Request::from_parts(parts, body);
         let answer = async move {

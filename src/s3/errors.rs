@@ -1,6 +1,7 @@
 //! Every way to fail, as S3 tells it. Whose fault it is decides the code; which check failed is never told
 //! (STYLE §3.23). No match has a catch-all arm: a new failure must be given its answer here.
 
+use super::chunks::ChunkFault;
 use super::fault::Fault;
 use crate::audit::JournalError;
 use crate::blob::BlobError;
@@ -278,6 +279,18 @@ pub(super) fn of_body(fault: &BodyFault) -> Fault {
         }
         // The source was decided and opened like any read; what is wrong with it is the same.
         BodyFault::Source(error) => of_source(error),
+    }
+}
+
+/// The fault for a body whose chunks are not framed as they must be.
+pub(super) fn of_chunks(fault: ChunkFault) -> Fault {
+    match fault {
+        ChunkFault::Malformed => Fault::new(Code::InvalidRequest, "A chunk of the body is not well formed."),
+        ChunkFault::TooLarge => {
+            let fault = Fault::new(Code::InvalidRequest, "A signed chunk of the body is too large.");
+            fault.with("MaxSizeAllowed", limits::SIGNED_CHUNK_BYTES_MAX.to_string())
+        }
+        ChunkFault::Unfinished => Fault::new(Code::IncompleteBody, "The body ended before its last chunk."),
     }
 }
 

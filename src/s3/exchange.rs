@@ -14,7 +14,6 @@ pub(super) struct Exchange {
     document: OnceLock<Expected>,
     operation: OnceLock<&'static str>,
     is_broken: AtomicBool,
-    is_cut: AtomicBool,
     is_as_is: AtomicBool,
 }
 
@@ -72,16 +71,6 @@ impl Exchange {
     /// Notes that the client's connection failed, rather than its bytes being wrong.
     pub(super) fn note_broken(&self) {
         self.is_broken.store(true, Ordering::Release);
-    }
-
-    /// Notes that a body in chunks came without its last chunk.
-    pub(super) fn note_cut(&self) {
-        self.is_cut.store(true, Ordering::Release);
-    }
-
-    /// Whether a body in chunks came without its last chunk.
-    pub(super) fn is_cut(&self) -> bool {
-        self.is_cut.load(Ordering::Acquire)
     }
 
     /// Whether the client's connection failed.

@@ -13,8 +13,8 @@ use crate::engine::VersionKind;
 use crate::objects::Deleted;
 use crate::policy::ReadSubject;
 use futures::{StreamExt, stream};
+use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Extensions, StatusCode};
 use s3s::dto::{
     DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, GetObjectInput, GetObjectOutput,
     HeadObjectInput, HeadObjectOutput, ObjectIdentifier, PutObjectInput, PutObjectOutput, StreamingBlob,
@@ -121,9 +121,7 @@ fn headers_of(service: &Service, call: &Call, subject: &ReadSubject, served: Ser
 
 fn partial<T>(mut response: S3Response<T>, served: Served) -> S3Response<T> {
     if served.extent != Extent::Whole {
-        let mut extensions = Extensions::new();
-        extensions.insert(Status(StatusCode::PARTIAL_CONTENT));
-        response.extensions = extensions;
+        response.extensions.insert(Status(StatusCode::PARTIAL_CONTENT));
     }
     response
 }

@@ -43,16 +43,14 @@ impl Outgoing {
     /// place. `more` bytes of the body are known to follow.
     pub(super) fn chunk(&mut self, plain: usize, more: usize) -> &mut [u8] {
         self.reserve(plain + TAG_BYTES, more);
-        self.buffer.get_mut(self.sealed..self.sealed + plain + TAG_BYTES).unwrap_or_default()
+        self.buffer.split_at_mut(self.sealed).1.split_at_mut(plain + TAG_BYTES).0
     }
 
     /// Adds plaintext to the chunk under way.
     pub(super) fn hold(&mut self, plain: &[u8]) {
         let held = self.pending;
-        let slot = self.chunk(held + plain.len(), 0);
-        if let Some(slot) = slot.get_mut(held..held + plain.len()) {
-            slot.copy_from_slice(plain);
-        }
+        let (_held, slot) = self.chunk(held + plain.len(), 0).split_at_mut(held);
+        slot.split_at_mut(plain.len()).0.copy_from_slice(plain);
         self.pending = held + plain.len();
     }
 
@@ -69,8 +67,7 @@ impl Outgoing {
     pub(super) fn end(&mut self, tail: Vec<u8>) {
         if self.sealed + tail.len() <= SEGMENT_BYTES {
             self.reserve(tail.len(), 0);
-            let slot = self.buffer.get_mut(self.sealed..self.sealed + tail.len()).unwrap_or_default();
-            slot.copy_from_slice(&tail);
+            self.buffer.split_at_mut(self.sealed).1.split_at_mut(tail.len()).0.copy_from_slice(&tail);
             self.sealed += tail.len();
             self.flush();
         } else {
@@ -100,9 +97,7 @@ impl Outgoing {
         let wanted = if self.offset > 0 { SEGMENT_BYTES } else { (needed + more + SMALL_TAIL_BYTES).max(2 * self.buffer.len()) };
         let mut larger = if wanted < SEGMENT_BYTES { vec![0; wanted] } else { self.shelf.take() };
         let held = self.sealed + self.pending;
-        if let (Some(slot), Some(old)) = (larger.get_mut(..held), self.buffer.get(..held)) {
-            slot.copy_from_slice(old);
-        }
+        larger.split_at_mut(held).0.copy_from_slice(self.buffer.split_at(held).0);
         self.wipe_pending();
         self.shelf.put(mem::replace(&mut self.buffer, larger));
     }

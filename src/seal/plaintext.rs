@@ -142,7 +142,7 @@ impl PlainBuffer {
     /// Lets `open` fill `length` more bytes; if it fails they are wiped and nothing is added.
     pub(super) fn append(&mut self, length: usize, open: impl FnOnce(&mut [u8]) -> Result<(), OpenError>) -> Result<(), OpenError> {
         self.reserve(length);
-        let slot = self.bytes.get_mut(self.end..self.end + length).unwrap_or_default();
+        let slot = self.bytes.split_at_mut(self.end).1.split_at_mut(length).0;
         match open(slot) {
             Ok(()) => self.end += length,
             Err(error) => {
@@ -159,9 +159,7 @@ impl PlainBuffer {
         }
         // Growing in place could leave a copy behind, so the old bytes are wiped before they are freed.
         let mut larger = vec![0; self.end + length];
-        if let (Some(slot), Some(old)) = (larger.get_mut(..self.end), self.bytes.get(..self.end)) {
-            slot.copy_from_slice(old);
-        }
+        larger.split_at_mut(self.end).0.copy_from_slice(self.bytes.split_at(self.end).0);
         wipe(&mut self.bytes);
         self.bytes = larger;
     }

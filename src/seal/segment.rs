@@ -102,7 +102,7 @@ pub(super) struct Filled {
 
 impl AsRef<[u8]> for Filled {
     fn as_ref(&self) -> &[u8] {
-        self.buffer.get(..self.length).unwrap_or_default()
+        self.buffer.split_at(self.length).0
     }
 }
 

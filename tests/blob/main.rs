@@ -9,6 +9,10 @@ mod local;
 mod probe;
 #[cfg(feature = "s3-store")]
 mod remote;
+#[cfg(feature = "s3-store")]
+#[path = "../support/weed.rs"]
+#[expect(dead_code, reason = "tests of the whole program use more of it")]
+mod weed;
 
 use frames::{Version, body};
 use futures::TryStreamExt;

@@ -1,33 +1,28 @@
 use super::frames::{NOW, Version, body};
+use super::weed::{ACCESS_KEY, BUCKET, Door, Weed};
 use futures::TryStreamExt;
 use hozon::blob::{BlobError, BlobSettings, BlobStore, S3Settings, Scope, Transport};
 use hozon::domain::Location;
-use std::os::unix::fs::PermissionsExt;
 
-/// A store in the bucket that the environment names.
-fn open(directory: &std::path::Path) -> BlobStore {
-    let setting = |name: &str| std::env::var(format!("HOZON_TEST_S3_{name}")).unwrap();
-    let secret_file = directory.join("secret");
-    std::fs::write(&secret_file, setting("SECRET_KEY")).unwrap();
-    std::fs::set_permissions(&secret_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+fn open(weed: &Weed) -> BlobStore {
     let settings = S3Settings {
-        endpoint: Some(setting("ENDPOINT")),
-        bucket: setting("BUCKET"),
+        endpoint: Some(weed.endpoint()),
+        bucket: BUCKET.to_owned(),
         region: "us-east-1".to_owned(),
-        access_key_id: setting("ACCESS_KEY"),
-        secret_file,
-        prefix: format!("test/{}", uuid::Uuid::new_v4().simple()),
+        access_key_id: ACCESS_KEY.to_owned(),
+        secret_file: weed.secret_file(),
+        prefix: "test".to_owned(),
         transport: Transport::PlainHttp,
         ca: None,
     };
     BlobStore::open(&BlobSettings::S3(settings)).unwrap()
 }
 
-#[ignore = "needs an S3 service and HOZON_TEST_S3_ENDPOINT, _BUCKET, _ACCESS_KEY, _SECRET_KEY"]
+#[ignore = "needs SeaweedFS, and curl"]
 #[tokio::test]
 async fn a_real_s3_service_keeps_its_promises() {
-    let directory = tempfile::tempdir().unwrap();
-    let blobs = open(directory.path());
+    let weed = Weed::start(Door::Plain);
+    let blobs = open(&weed);
     let report = blobs.probe(NOW).await.unwrap();
     eprintln!("{report:?}");
     for size in [0, 5_000, 3_000_000, 20_000_000] {

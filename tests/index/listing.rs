@@ -1,13 +1,14 @@
 //! Random keys, deletions and questions against a sorted map.
 
 use super::memory::Memory;
-use super::support::{House, marker, nullness, sqlite};
-use hozon::domain::{VersionId, Versioning};
-use hozon::engine::{Committed, Engine, Nullness, VersionKind, Which};
+use super::support::{House, NOW, marker, nullness, sqlite};
+use hozon::domain::{ManualClock, VersionId, Versioning};
+use hozon::engine::{Committed, Engine, Nullness, SqliteEngine, SqliteSettings, VersionKind, Which};
 use hozon::index::{Bucket, Index, ListItem, ListQuery, NewVersion, VersionItem, VersionMarker, VersionsQuery};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -338,6 +339,26 @@ async fn a_restored_database_voids_what_was_opened() {
         tables.entries.remove(&newest);
         tables.epoch += 1;
     }
+    assert_eq!(listed(&house.index, &bucket, &everything, 10).await, [("a".to_owned(), Some(1))]);
+}
+
+#[tokio::test]
+async fn a_listing_opened_before_the_oldest_known_removal_begins_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(NOW));
+    let settings = SqliteSettings { path: directory.path().join("index.db"), readers: 2 };
+    let engine = Arc::new(SqliteEngine::open(&settings, clock.clone()).unwrap());
+    let house = House::over(engine.clone()).await;
+    let tenant = house.tenant("hospital").await;
+    let bucket = house.bucket(tenant, "files", Versioning::Off).await;
+    let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 10 };
+    for key in ["a", "b"] {
+        house.put(&bucket, key, house.content(&bucket, key, Nullness::Null, 1).await).await.unwrap();
+    }
+    assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 2);
+    house.remove(&bucket, "b", Which::Current).await.unwrap();
+    clock.advance(Duration::from_secs(25 * 3_600));
+    engine.forget_old().await.unwrap();
     assert_eq!(listed(&house.index, &bucket, &everything, 10).await, [("a".to_owned(), Some(1))]);
 }
 

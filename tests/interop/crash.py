@@ -1,16 +1,16 @@
 """kill -9 at random under load and at every write call, failing and full disks: what was acknowledged is there, whole.
 
-CRASH_ROUNDS sets how often the random case kills. The cases that need strace, or root for a small disk,
-say so and fail where they cannot have it.
+CRASH_ROUNDS sets how often the random case kills, CRASH_PLACES at how many calls of a kind the exact one does.
+Needs a C compiler for what is preloaded, and root for a small disk.
 """
 
 import os
 import random
 import shutil
-import subprocess
 import threading
 import time
 import uuid
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from harness import KIB, MIB, Suite, payload, run
@@ -130,102 +130,95 @@ def what_was_acknowledged_survives_kills_at_random(_, scratch):
         assert acknowledged > 10, "the load has written too little"
 
 
-# What makes bytes durable or visible: each call of each kind is a place where the power may go.
-WRITES = ["fsync,fdatasync", "rename,renameat,renameat2,link,linkat", "pwrite64,pwritev", "unlink,unlinkat"]
-LAST = int(os.environ.get("CRASH_STEPS", "12"))
+# What makes bytes durable or visible: each call of each kind is a place where the power may go, and the disk may fail.
+CALLS = ["fsync,fdatasync", "rename,link,linkat,unlink,mkdir", "write,writev,pwrite64"]
+PLACES = [1, 2, 3, 4, 6, 9, 14, 22, 35][: int(os.environ.get("CRASH_PLACES", "9"))]
+EIO, ENOSPC = 5, 28
+
+
+class Faults:
+    """The library that is preloaded into a demo, armed once the demo serves."""
+
+    def __init__(self, scratch):
+        self.library = scratch / "fault.so"
+        self.armed = scratch / "armed"
+        source = Path(__file__).with_name("fault.c")
+        run(["cc", "-O2", "-shared", "-fPIC", "-o", self.library, source, "-ldl"])
+
+    def planned(self, calls, at, when, error=0, every=0):
+        """The environment of a demo that it shall happen to."""
+        self.armed.unlink(missing_ok=True)
+        plan = {"CALLS": calls, "ARMED": self.armed, "AT": at, "EVERY": every, "ERROR": error, "WHEN": when}
+        return {"LD_PRELOAD": str(self.library), **{f"FAULT_{name}": str(value) for name, value in plan.items()}}
+
+    def arm(self):
+        self.armed.touch()
 
 
 @suite.case
 def a_kill_at_any_write_call_loses_nothing_acknowledged(_, scratch):
-    seeded = scratch / "seeded"
+    faults, seeded, runs = Faults(scratch), scratch / "seeded", {}
     with Demo(seeded) as demo:
         demo.start()
         demo.stop()
-    killed = 0
-    for calls in WRITES:
-        for number in range(1, LAST + 1):
-            where = scratch / "demo"
-            shutil.rmtree(where, ignore_errors=True)
-            with Demo(where) as demo:
-                gateway = demo_from(seeded, demo)
-                ledger = Ledger()
-                # Attached after the start, so that the count is of calls that serve requests.
-                tracer = attach(demo, scratch, f"inject={calls}:signal=KILL:when={number}")
-                steps(gateway, ledger)
-                killed += not demo.alive()
-                detach(tracer)
-                demo.kill()
-                gateway = demo.start()
-                ledger.check(gateway.client("app"))
-    assert killed > len(WRITES) * LAST / 4, f"only {killed} runs were killed"
+    for calls in CALLS:
+        for when in ("before", "after"):
+            for at in PLACES:
+                with demo_from(seeded, scratch / "demo") as demo:
+                    gateway = demo.start(**faults.planned(calls, at, when))
+                    ledger = Ledger()
+                    faults.arm()
+                    was_cut = None in steps(gateway, ledger)
+                    runs.setdefault(calls, []).append(was_cut and demo.ends_soon())
+                    demo.kill()
+                    ledger.check(demo.start().client("app"))
+    killed = {calls: sum(outcomes) for calls, outcomes in runs.items()}
+    assert all(count > 1.5 * len(PLACES) for count in killed.values()), f"of {2 * len(PLACES)} runs each were killed: {killed}"
 
 
-def demo_from(seeded, demo):
+def demo_from(seeded, directory):
     """A demo that goes on from a kept one: quicker than new hospitals for each run."""
-    shutil.copytree(seeded, demo.directory)
-    return demo.start()
+    shutil.rmtree(directory, ignore_errors=True)
+    shutil.copytree(seeded, directory)
+    return Demo(directory)
 
 
-def attach(demo, scratch, injection):
-    if shutil.which("strace") is None:
-        raise AssertionError("needs strace")
-    kinds = injection.split("=")[1].split(":")[0]
-    command = ["strace", "-f", "-qq", "-o", str(scratch / "strace"), "-e", f"trace={kinds}", "-e", injection, "-p", str(demo.process.pid)]
-    tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    began = time.monotonic()
-    while time.monotonic() - began < 20:
-        with open(f"/proc/{demo.process.pid}/status") as status:
-            if any(line.startswith("TracerPid:") and line.split()[1] != "0" for line in status):
-                time.sleep(0.05)  # the other threads follow at once
-                return tracer
-        assert tracer.poll() is None, f"strace ended: {tracer.stderr.read().decode()[-300:]}"
-        time.sleep(0.01)
-    raise AssertionError("strace does not attach")
-
-
-def detach(tracer):
-    tracer.terminate()
-    tracer.wait(timeout=30)
-
-
-def steps(gateway, ledger):
-    """The same short run each time: every kind of write."""
-    s3 = gateway.client("app", read_timeout=10, connect_timeout=5, retries={"total_max_attempts": 1})
-    luck = random.Random(3)
-    for number in range(16):
+def steps(gateway, ledger, stops_at_failure=True):
+    """The same short run each time, every kind of write; returns the status of each failure, None where none came."""
+    s3 = gateway.client("app", read_timeout=20, connect_timeout=5, retries={"total_max_attempts": 1})
+    luck, failures = random.Random(3), []
+    for number in range(24):
         try:
             one_operation(s3, ledger, f"crash/s/{number % 5}", luck)
-        except (ClientError, BotoCoreError, OSError):
-            if number > 3:
+        except ClientError as refusal:
+            failures.append(refusal.response["ResponseMetadata"]["HTTPStatusCode"])
+        except (BotoCoreError, OSError):
+            failures.append(None)
+            if stops_at_failure:
                 break
+    return failures
 
 
 @suite.case
 def a_failing_disk_is_an_error_and_no_loss(_, scratch):
-    for calls, error in (("fsync,fdatasync", "EIO"), ("pwrite64,pwritev,write", "ENOSPC"), ("rename,renameat,renameat2,link,linkat", "EIO")):
-        where = scratch / f"demo-{error}-{calls[:5]}"
-        with Demo(where) as demo:
-            gateway = demo.start()
-            ledger = Ledger()
-            tracer = attach(demo, scratch, f"inject={calls}:error={error}:when=3+4")
-            s3 = gateway.client("app", read_timeout=20, connect_timeout=5, retries={"total_max_attempts": 1})
-            luck, failed = random.Random(5), 0
-            for number in range(20):
-                if not demo.alive():
-                    break
-                try:
-                    one_operation(s3, ledger, f"crash/f/{number % 6}", luck)
-                except ClientError as refusal:
-                    failed += 1
-                    status = refusal.response["ResponseMetadata"]["HTTPStatusCode"]
-                    assert status >= 500, f"{calls} with {error}: {status} {refusal}"
-                except (BotoCoreError, OSError):
-                    failed += 1
-            detach(tracer)
-            assert failed, f"{calls} with {error}: nothing failed"
-            demo.kill()
-            gateway = demo.start()
-            ledger.check(gateway.client("app"))
+    faults, seeded = Faults(scratch), scratch / "seeded"
+    with Demo(seeded) as demo:
+        demo.start()
+        demo.stop()
+    plans = [(CALLS[0], EIO, 5), (CALLS[1], EIO, 3), (CALLS[2], ENOSPC, 29), (CALLS[2], EIO, 31)]
+    for calls, error, every in plans:
+        for when in ("before", "after"):
+            with demo_from(seeded, scratch / "demo") as demo:
+                gateway = demo.start(**faults.planned(calls, 3, when, error, every))
+                ledger = Ledger()
+                faults.arm()
+                failures = steps(gateway, ledger, stops_at_failure=False)
+                what = f"{calls} fails with {error} {when} it is done"
+                assert failures, f"{what}: no request failed"
+                wrong = [status for status in failures if status is not None and status < 500]
+                assert not wrong, f"{what}: answered {wrong}"
+                demo.kill()
+                ledger.check(demo.start().client("app"))
 
 
 @suite.case

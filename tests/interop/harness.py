@@ -6,6 +6,7 @@ a case and a closing count, and exits 1 if a case failed.
 """
 
 import contextlib
+import faulthandler
 import json
 import os
 import random
@@ -21,6 +22,8 @@ from pathlib import Path
 
 KIB = 1024
 MIB = 1024 * KIB
+# A script that hangs says where after this many seconds, and ends.
+PATIENCE = int(os.environ.get("INTEROP_PATIENCE", "900"))
 
 
 class Gateway:
@@ -186,6 +189,7 @@ class Suite:
             gateway, words = Gateway(sys.argv[1]), sys.argv[2:]
         else:
             sys.exit(f"usage: {sys.argv[0]} DIR [WORD…]   DIR of a running hozon demo; WORDs select cases by name")
+        faulthandler.dump_traceback_later(PATIENCE, exit=True)
         localhost_names_resolve()
         chosen = [case for case in self.cases if not words or any(word in case.__name__ for word in words)]
         failed = 0

@@ -16,20 +16,20 @@ PATIENCE = 120
 class Demo:
     """A demo in a directory of the script's."""
 
-    def __init__(self, directory, wrapper=()):
+    def __init__(self, directory):
         self.directory = Path(directory)
-        self.wrapper = [str(word) for word in wrapper]
         self.process = None
 
-    def start(self, wrapper=None):
-        """Starts it and returns the gateway once it answers."""
+    def start(self, **environment):
+        """Starts it, with more in its environment, and returns the gateway once it answers."""
         self.directory.mkdir(parents=True, exist_ok=True)
         facts = self.directory / "demo.json"
         facts.unlink(missing_ok=True)
-        command = [*(self.wrapper if wrapper is None else [str(word) for word in wrapper]), os.environ.get("HOZON", "hozon")]
+        program = os.environ.get("HOZON", "hozon")
         with self.log_path().open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "demo", "--dir", str(self.directory), "--listen", "127.0.0.1:0"],
+                [program, "demo", "--dir", str(self.directory), "--listen", "127.0.0.1:0"],
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -47,6 +47,14 @@ class Demo:
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
+
+    def ends_soon(self):
+        """Whether it has ended, or is just about to: its connections close a moment before it is gone."""
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def kill(self):
         """Ends it as a power cut would: at once, all of it."""

@@ -83,6 +83,21 @@ async fn signed_chunks_are_checked_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_body_in_chunks_ends_with_the_last_one() {
+    let (gateway, app) = with_bucket().await;
+    let now = stamp(0);
+    let ask = Ask::put("/files/k", "").with("content-encoding", "aws-chunked").with("x-amz-decoded-content-length", "3");
+    let mut request = ask.request();
+    request.headers.remove("content-length");
+    let seed = app.key.sign(&mut request, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", &now);
+    let body = format!("3;chunk-signature={}\r\nabc\r\n", app.key.chunk(&seed, b"abc", &now));
+    assert_eq!(gateway.send(request.clone(), body.into_bytes()).await.code(), "IncompleteBody");
+    let large = b"ffffffff;chunk-signature=00\r\n".to_vec();
+    assert_eq!(gateway.send(request, large).await.code(), "InvalidRequest");
+    assert_eq!(gateway.ask(&app, &Ask::get("/files/k")).await.code(), "NoSuchKey");
+}
+
+#[tokio::test]
 async fn signed_trailers_are_checked() {
     let (gateway, app) = with_bucket().await;
     let now = stamp(0);

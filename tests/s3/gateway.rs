@@ -26,13 +26,13 @@ use std::time::Duration;
 
 /// A whole gateway. Its files go when it is dropped.
 pub(crate) struct Gateway {
-    endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     pub(crate) people: People,
     pub(crate) journal: Arc<Journal>,
     pub(crate) index: Arc<Index>,
     pub(crate) classes: Live<RecordClasses>,
     pub(crate) rates: Rates,
-    leases: Arc<Leases>,
+    pub(crate) leases: Arc<Leases>,
     clock: Arc<dyn Clock>,
     _directory: tempfile::TempDir,
 }
@@ -209,7 +209,7 @@ impl Ask {
 }
 
 impl Told {
-    async fn read(response: Response<s3s::Body>) -> Self {
+    pub(crate) async fn read(response: Response<s3s::Body>) -> Self {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let operation = parts.extensions.get::<Observed>().unwrap().operation;

@@ -21,15 +21,24 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts a fresh demo on a free port.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a fresh demo whose environment names other settings.
+    pub(crate) fn start_with(settings: &[(String, String)]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let directory = scratch.path().join("demo");
-        let mut demo = Self::start_in(&directory);
+        let mut demo = Self::begin(&directory, settings);
         demo._scratch = Some(scratch);
         demo
     }
 
     /// Starts a demo in a directory that the caller keeps.
     pub(crate) fn start_in(directory: &Path) -> Self {
+        Self::begin(directory, &[])
+    }
+
+    fn begin(directory: &Path, settings: &[(String, String)]) -> Self {
         fs::create_dir_all(directory).unwrap();
         let facts = directory.join("demo.json");
         // A killed demo leaves its file behind; only a new one says that this process answers.
@@ -40,6 +49,7 @@ impl Demo {
         let process = Command::new(env!("CARGO_BIN_EXE_hozon"))
             .args(["demo", "--listen", "127.0.0.1:0", "--dir"])
             .arg(directory)
+            .envs(settings.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -93,7 +103,12 @@ impl Demo {
 
     /// Runs a script of `tests/interop` against it; its last lines are the failure's text.
     pub(crate) fn passes(&self, script: &str) {
-        succeeds(script, python(script).arg(&self.directory));
+        self.passes_words(script, &[]);
+    }
+
+    /// Runs those cases of a script that have one of `words` in their names.
+    pub(crate) fn passes_words(&self, script: &str, words: &[&str]) {
+        succeeds(script, python(script).arg(&self.directory).args(words));
     }
 }
 

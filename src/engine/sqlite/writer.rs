@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// What a transaction came to: its answer, and whether what it wrote stays.
@@ -122,14 +123,14 @@ impl Drop for Writer {
 
 fn write(connection: &Connection, queue: &Receiver<Box<dyn Job>>) {
     let mut jobs: Vec<Box<dyn Job>> = Vec::with_capacity(limits::WRITER_GROUP_MAX);
+    let mut last = Pace { jobs: 1, took: Duration::ZERO };
     while let Ok(first) = queue.recv() {
         jobs.push(first);
-        while jobs.len() < limits::WRITER_GROUP_MAX
-            && let Ok(job) = queue.try_recv()
-        {
-            jobs.push(job);
-        }
-        match together(connection, &mut jobs) {
+        gather(queue, &mut jobs, last);
+        let begun = Instant::now();
+        let committed = together(connection, &mut jobs);
+        last = Pace { jobs: jobs.len(), took: begun.elapsed() };
+        match committed {
             // One that finds no space takes the group down: each on its own, the others may find some.
             Err(GroupFailed::Full) if jobs.len() > 1 => {
                 for mut job in jobs.drain(..) {
@@ -138,6 +139,32 @@ fn write(connection: &Connection, queue: &Receiver<Box<dyn Job>>) {
                 }
             }
             committed => jobs.drain(..).for_each(|job| job.answer(committed)),
+        }
+    }
+}
+
+/// How many jobs the last group had, and how long it took.
+#[derive(Clone, Copy)]
+struct Pace {
+    jobs: usize,
+    took: Duration,
+}
+
+/// Takes what waits, and waits a little for as many as the last group had.
+///
+/// Those who were answered a moment ago often come again at once. Without the pause the first of them would get a
+/// commit of its own while all others wait for the next one. One client alone is never made to wait.
+fn gather(queue: &Receiver<Box<dyn Job>>, jobs: &mut Vec<Box<dyn Job>>, last: Pace) {
+    let until = Instant::now() + (last.took / 4).min(limits::WRITER_PAUSE_MAX);
+    while jobs.len() < limits::WRITER_GROUP_MAX {
+        let next = match queue.try_recv() {
+            Ok(job) => Ok(job),
+            Err(_empty) if jobs.len() < last.jobs => queue.recv_timeout(until.saturating_duration_since(Instant::now())),
+            Err(_empty) => return,
+        };
+        match next {
+            Ok(job) => jobs.push(job),
+            Err(_late) => return,
         }
     }
 }
