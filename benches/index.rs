@@ -212,7 +212,7 @@ fn key(number: usize) -> String {
 async fn with_bucket(engine: &Arc<dyn Engine>) -> BucketRow {
     let tenant = rows::tenant("bench");
     let bucket = rows::bucket(tenant.id, "karte");
-    engine.create_tenant(tenant, Vec::new(), Vec::new()).await.unwrap();
+    engine.create_tenant(tenant, Vec::new(), Vec::new(), Events::default()).await.unwrap();
     engine.create_bucket(bucket.clone(), Events::default()).await.unwrap();
     bucket
 }

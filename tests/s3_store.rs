@@ -1,7 +1,7 @@
 //! An S3 service behind the gateway: SeaweedFS, over TLS. Real clients pass as they do over the local directory, and a
 //! service that is away is an answer, not a loss.
 #![cfg(feature = "s3-store")]
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot set up may stop")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up may stop")]
 #![expect(dead_code, reason = "every suite uses another part of the drivers")]
 
 #[path = "support/demo.rs"]

@@ -49,14 +49,11 @@ pub(super) fn protocol(
     let mut builder = S3ServiceBuilder::new(Operations(service.clone()));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(Secrets(Arc::clone(&authenticator)));
-    builder.set_access(Door { authenticator: Arc::clone(&authenticator), rates: rates.clone() });
+    let door = Door { authenticator, rates };
+    builder.set_access(door.clone());
     builder.set_host(Hosts(domains.clone()));
     builder.set_validation(Names);
-<<<<<<< HEAD
-    builder.set_route(Detours { authenticator, domains, native, service });
-=======
-    builder.set_route(OwnPaths { authenticator, rates, domains, native });
->>>>>>> ops
+    builder.set_route(Detours { door, domains, native, service });
     builder.build()
 }
 
@@ -73,13 +70,8 @@ impl S3Auth for Secrets {
     }
 }
 
-/// Says who asks, once the signature is right and before the body is read.
-async fn identified(authenticator: &Authenticator, credentials: Option<&Credentials>) -> Result<Arc<Principal>, Fault> {
-    let credentials = credentials.ok_or_else(|| Fault::new(S3ErrorCode::AccessDenied, "Access Denied"))?;
-    Ok(authenticator.verify(&Presented::signed_with(&credentials.access_key)).await?)
-}
-
-/// Checks every request before its body is read.
+/// Checks every request once its signature is right and before its body is read.
+#[derive(Clone)]
 struct Door {
     authenticator: Arc<Authenticator>,
     rates: Rates,
@@ -90,55 +82,48 @@ impl S3Access for Door {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let arrival = arrived(context.extensions_mut())?;
         let operation = context.s3_op().name();
-        let judged = judge(&self.0, context.credentials(), operation, (context.headers(), context.uri(), &arrival)).await;
+        let judged = self.judge(context.credentials(), operation, (context.headers(), context.uri(), &arrival)).await;
         judged.map_err(|fault| told(fault, &arrival))
     }
 }
 
-<<<<<<< HEAD
-/// Finds out who asks, and whether the operation knows everything that the request says.
-async fn judge(
-    authenticator: &Authenticator,
-    credentials: Option<&Credentials>,
-    operation: &str,
-    (headers, uri, arrival): (&HeaderMap, &Uri, &Arrival),
-) -> Result<(), Fault> {
-    let who = identified(authenticator, credentials).await?;
-    let tenant = who.tenant().to_string();
-    arrival.exchange.identify(who);
-    let name = operations::name_of(operation).ok_or_else(|| operations::not_answered(operation))?;
-    arrival.exchange.name(name);
-    parameters::check(name, headers, &Query::of(uri))?;
-    let expected = headers.get("x-amz-expected-bucket-owner");
-    if expected.is_some_and(|owner| owner.as_bytes() != tenant.as_bytes()) {
-        return Err(Fault::new(S3ErrorCode::AccessDenied, "Access Denied"));
-=======
 impl Door {
-    async fn judge(&self, context: &S3AccessContext<'_>, arrival: &Arrival) -> Result<(), Fault> {
-        let who = identified(&self.authenticator, context.credentials()).await?;
-        let tenant = who.tenant().to_string();
-        arrival.exchange.identify(Arc::clone(&who));
-        let operation = context.s3_op().name();
+    /// Finds out who asks, whether that is not too often, and whether the operation knows everything that the request says.
+    async fn judge(
+        &self,
+        credentials: Option<&Credentials>,
+        operation: &str,
+        (headers, uri, arrival): (&HeaderMap, &Uri, &Arrival),
+    ) -> Result<(), Fault> {
         let name = operations::name_of(operation);
-        name.into_iter().for_each(|name| arrival.exchange.name(name));
-        self.rates.admit(&who)?;
+        let who = self.admit(credentials, name, arrival).await?;
         let name = name.ok_or_else(|| operations::not_answered(operation))?;
-        let headers = context.headers();
-        parameters::check(name, headers, &Query::of(context.uri()))?;
+        parameters::check(name, headers, &Query::of(uri))?;
         let expected = headers.get("x-amz-expected-bucket-owner");
-        if expected.is_some_and(|owner| owner.as_bytes() != tenant.as_bytes()) {
+        if expected.is_some_and(|owner| owner.as_bytes() != who.tenant().to_string().as_bytes()) {
             return Err(Fault::new(S3ErrorCode::AccessDenied, "Access Denied"));
         }
         if DOCUMENTS.contains(&name) || name == "CompleteMultipartUpload" {
             expect_document(name, headers, arrival)?;
         }
         Ok(())
->>>>>>> ops
     }
-    if DOCUMENTS.contains(&name) || name == "CompleteMultipartUpload" {
-        expect_document(name, headers, arrival)?;
+
+    /// Says who asks, and counts the request as theirs: never before they have proved it, so that nobody uses up
+    /// another's rate by naming their key.
+    async fn admit(
+        &self,
+        credentials: Option<&Credentials>,
+        operation: Option<&'static str>,
+        arrival: &Arrival,
+    ) -> Result<Arc<Principal>, Fault> {
+        let credentials = credentials.ok_or_else(|| Fault::new(S3ErrorCode::AccessDenied, "Access Denied"))?;
+        let who = self.authenticator.verify(&Presented::signed_with(&credentials.access_key)).await?;
+        arrival.exchange.identify(Arc::clone(&who));
+        operation.into_iter().for_each(|name| arrival.exchange.name(name));
+        self.rates.admit(&who)?;
+        Ok(who)
     }
-    Ok(())
 }
 
 fn arrived(extensions: &Extensions) -> S3Result<Arrival> {
@@ -195,8 +180,7 @@ impl NameValidation for Names {
 /// What goes past the crate's own operations once the signature is right: the gateway's own paths under `/-/`, and
 /// reads that the crate would refuse for their range.
 struct Detours {
-    authenticator: Arc<Authenticator>,
-    rates: Rates,
+    door: Door,
     domains: BaseDomains,
     native: Native,
     service: Service,
@@ -209,23 +193,8 @@ impl Detours {
         uri.path().starts_with("/-/") && self.domains.bucket(host).is_none()
     }
 
-<<<<<<< HEAD
     async fn own(&self, request: S3Request<Body>, arrival: &Arrival) -> Answer<Body> {
-        let who = identified(&self.authenticator, request.credentials.as_ref()).await?;
-=======
-    async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
-        let denied = || Fault::new(S3ErrorCode::AccessDenied, "Access Denied");
-        let arrival = request.extensions.get::<Arrival>().cloned().ok_or_else(|| denied().to_error())?;
-        let failed = |fault: Fault| {
-            let error = fault.to_error();
-            arrival.exchange.fail(fault);
-            error
-        };
-        let who = identified(&self.authenticator, request.credentials.as_ref()).await.map_err(failed)?;
->>>>>>> ops
-        arrival.exchange.identify(Arc::clone(&who));
-        arrival.exchange.name("Native");
-        self.rates.admit(&who).map_err(failed)?;
+        let who = self.door.admit(request.credentials.as_ref(), Some("Native"), arrival).await?;
         let mut own = Request::new(());
         *own.method_mut() = request.method;
         *own.uri_mut() = request.uri;
@@ -242,7 +211,7 @@ impl Detours {
         let nothing = || Fault::new(S3ErrorCode::InvalidRequest, "The request cannot be served.");
         let operation = odd_range::operation(&request.method, &request.uri, &request.headers, &self.domains).ok_or_else(nothing)?;
         let about = (&request.headers, &request.uri, arrival);
-        judge(&self.authenticator, request.credentials.as_ref(), operation, about).await?;
+        self.door.judge(request.credentials.as_ref(), operation, about).await?;
         odd_range::read(&self.service, request, &self.domains, operation).await
     }
 }

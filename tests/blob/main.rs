@@ -11,7 +11,6 @@ mod probe;
 mod remote;
 #[cfg(feature = "s3-store")]
 #[path = "../support/weed.rs"]
-#[expect(dead_code, reason = "tests of the whole program use more of it")]
 mod weed;
 
 use frames::{Version, body};
