@@ -16,6 +16,14 @@ pub(super) enum Step<T> {
     Undo(T),
 }
 
+impl<T> Step<T> {
+    fn answer(self) -> T {
+        match self {
+            Self::Keep(answer) | Self::Undo(answer) => answer,
+        }
+    }
+}
+
 /// Why a group of transactions is not committed. Told to each of them.
 #[derive(Clone, Copy)]
 enum GroupFailed {
@@ -30,11 +38,29 @@ enum GroupFailed {
 /// One transaction that waits, runs, and is answered once its group has been committed.
 trait Job: Send {
     /// Runs it within the transaction under way. May be called again when nothing is left of the first run.
-    fn run(&mut self, connection: &Connection);
+    fn run(&mut self, connection: &Connection, undo: Undo) -> Left;
     /// What the whole group has failed with, should this job have taken it down.
     fn took_down(&self) -> GroupFailed;
     /// Tells who waits.
     fn answer(self: Box<Self>, committed: Result<(), GroupFailed>);
+}
+
+/// How what a job wrote can be undone.
+#[derive(Clone, Copy)]
+enum Undo {
+    /// With the whole group.
+    Together,
+    /// Alone, back to its savepoint.
+    Alone,
+}
+
+/// What a job left behind in the transaction under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Only what may stay.
+    Good,
+    /// Something that must not stay.
+    Debris,
 }
 
 struct Transaction<T, F> {
@@ -44,8 +70,13 @@ struct Transaction<T, F> {
 }
 
 impl<T: Send, F: Fn(&Connection) -> Result<Step<T>, EngineError> + Send> Job for Transaction<T, F> {
-    fn run(&mut self, connection: &Connection) {
-        self.result = in_savepoint(connection, &self.run);
+    fn run(&mut self, connection: &Connection, undo: Undo) -> Left {
+        let (result, left) = match undo {
+            Undo::Together => in_the_open(connection, &self.run),
+            Undo::Alone => (in_savepoint(connection, &self.run), Left::Good),
+        };
+        self.result = result;
+        left
     }
 
     fn took_down(&self) -> GroupFailed {
@@ -63,8 +94,8 @@ impl<T: Send, F: Fn(&Connection) -> Result<Step<T>, EngineError> + Send> Job for
     }
 }
 
-/// The one thread that writes. Whatever waits when it is free shares one commit (natural group commit), each
-/// transaction in a savepoint of its own, so that the failure of one is not the failure of another.
+/// The one thread that writes. Whatever waits when it is free shares one commit (natural group commit), and the
+/// failure of one is not the failure of another.
 #[derive(Debug)]
 pub(super) struct Writer {
     jobs: Option<SyncSender<Box<dyn Job>>>,
@@ -170,16 +201,31 @@ fn gather(queue: &Receiver<Box<dyn Job>>, jobs: &mut Vec<Box<dyn Job>>, last: Pa
 }
 
 /// Runs and commits the jobs as one transaction.
+///
+/// Nearly all leave what may stay, so they run without savepoints at first: these make SQLite keep a copy of each page
+/// that two of them write, which costs more than the writing.
 fn together(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), GroupFailed> {
+    if all_run(connection, jobs, Undo::Together)? == Left::Debris {
+        statement(connection, "ROLLBACK").map_err(|_error| GroupFailed::Unavailable)?;
+        let _good = all_run(connection, jobs, Undo::Alone)?;
+    }
+    commit(connection)
+}
+
+/// Runs the jobs in a transaction that stays open, up to the first that leaves something that must not stay.
+fn all_run(connection: &Connection, jobs: &mut [Box<dyn Job>], undo: Undo) -> Result<Left, GroupFailed> {
     begin(connection)?;
     for job in jobs {
-        job.run(connection);
+        let left = job.run(connection, undo);
         if connection.is_autocommit() {
             // SQLite gave the whole transaction up: nothing of the group is left.
             return Err(job.took_down());
         }
+        if left == Left::Debris {
+            return Ok(left);
+        }
     }
-    commit(connection)
+    Ok(Left::Good)
 }
 
 fn begin(connection: &Connection) -> Result<(), GroupFailed> {
@@ -206,14 +252,21 @@ fn commit(connection: &Connection) -> Result<(), GroupFailed> {
     }
 }
 
+/// Without a savepoint: what it wrote goes only with the whole group.
+fn in_the_open<T>(
+    connection: &Connection,
+    transaction: &impl Fn(&Connection) -> Result<Step<T>, EngineError>,
+) -> (Result<T, EngineError>, Left) {
+    let before = connection.total_changes();
+    let result = caught(connection, transaction);
+    let is_untouched = connection.total_changes() == before && !matches!(result, Err(EngineError::Panicked));
+    let left = if is_untouched || matches!(result, Ok(Step::Keep(_))) { Left::Good } else { Left::Debris };
+    (result.map(Step::answer), left)
+}
+
 fn in_savepoint<T>(connection: &Connection, transaction: &impl Fn(&Connection) -> Result<Step<T>, EngineError>) -> Result<T, EngineError> {
     statement(connection, "SAVEPOINT one").map_err(failure)?;
-    // Whatever it was doing is undone with the savepoint, so nothing half done is seen after a panic.
-    let result = catch_unwind(AssertUnwindSafe(|| transaction(connection))).unwrap_or_else(|_panic| {
-        // The panic's text may hold anything that was in memory, so it is not repeated.
-        tracing::error!("a transaction of the index panicked; nothing of it is kept");
-        Err(EngineError::Panicked)
-    });
+    let result = caught(connection, transaction);
     if connection.is_autocommit() {
         return Err(result.err().unwrap_or(EngineError::Unavailable));
     }
@@ -221,9 +274,16 @@ fn in_savepoint<T>(connection: &Connection, transaction: &impl Fn(&Connection) -
         statement(connection, "ROLLBACK TO one").map_err(failure)?;
     }
     statement(connection, "RELEASE one").map_err(failure)?;
-    match result? {
-        Step::Keep(answer) | Step::Undo(answer) => Ok(answer),
-    }
+    result.map(Step::answer)
+}
+
+/// Whatever it was doing is undone, alone or with the group, so nothing half done is seen after a panic.
+fn caught<T>(connection: &Connection, transaction: &impl Fn(&Connection) -> Result<Step<T>, EngineError>) -> Result<Step<T>, EngineError> {
+    catch_unwind(AssertUnwindSafe(|| transaction(connection))).unwrap_or_else(|_panic| {
+        // The panic's text may hold anything that was in memory, so it is not repeated.
+        tracing::error!("a transaction of the index panicked; nothing of it is kept");
+        Err(EngineError::Panicked)
+    })
 }
 
 fn statement(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
@@ -260,7 +320,9 @@ mod tests {
             })
             .unwrap();
         let after = writer.submit(|db| insert(db, 3)).unwrap();
+        // It runs twice where it shares the group with the one that panics.
         release.send(()).unwrap();
+        let _may_be_gone = release.send(());
         assert!(first.blocking_recv().unwrap().unwrap());
         assert_eq!(before.blocking_recv().unwrap().unwrap(), 1);
         assert!(matches!(broken.blocking_recv().unwrap(), Err(EngineError::Panicked)));
