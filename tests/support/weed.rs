@@ -108,6 +108,7 @@ impl Weed {
     fn asks(&self, arguments: &[&str], path: &str) -> bool {
         let mut command = Command::new("curl");
         command.args(["-fsS", "--max-time", "10", "--aws-sigv4", "aws:amz:us-east-1:s3", "--cacert"]).arg(self.ca());
+        command.args(["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]);
         command.args(["-u", &format!("{ACCESS_KEY}:{SECRET_KEY}")]).args(arguments);
         command.arg(format!("{}/{BUCKET}{path}", self.endpoint()));
         let bucket_is_there = arguments == ["-X", "PUT"] && path.is_empty();
