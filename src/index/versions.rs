@@ -13,6 +13,15 @@ impl TenantIndex<'_> {
     /// [`IndexError`]
     pub async fn list_versions(&self, bucket: &Bucket, query: &VersionsQuery) -> Result<VersionsPage, IndexError> {
         self.fits(bucket)?;
+        loop {
+            match self.list_versions_once(bucket, query).await {
+                Err(IndexError::UnfitRun { run }) => self.index.directories.refuse(run).await,
+                done => return done,
+            }
+        }
+    }
+
+    async fn list_versions_once(&self, bucket: &Bucket, query: &VersionsQuery) -> Result<VersionsPage, IndexError> {
         let lease = self.lease().await?;
         let keys = std::sync::Arc::clone(&lease.keys);
         let mut page = VersionsPage::default();
@@ -22,13 +31,13 @@ impl TenantIndex<'_> {
         let rollup = Rollup::new(&query.prefix, query.delimiter.as_deref());
         let (begin, inside) = self.begin(&keys, bucket, query, rollup).await?;
         let mut walk = Walk::start(&self.index.directories, (lease, bucket), Meets::All, &query.prefix, &begin).await?;
-        while let Some(step) = walk.next() {
+        while let Some(step) = walk.next().await? {
             let common = rollup.common(step.text()).map(str::to_owned);
             let room = query.limit - page.items.len();
             match (common, step) {
                 (Some(_), _) if room == 0 => page.more = true,
                 (Some(common), _) => {
-                    walk.pass(&common);
+                    walk.pass(&common).await?;
                     page.items.push(VersionItem::Prefix(common));
                 }
                 (None, Step::Directory(path, token)) => walk.enter(path, token).await?,

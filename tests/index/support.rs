@@ -6,7 +6,7 @@ use hozon::domain::{
     RecordState, TenantId, UtcTime, VersionId, Versioning,
 };
 use hozon::engine::{Committed, Engine, Events, Nullness, SqliteEngine, SqliteSettings, Which};
-use hozon::index::{Bucket, Index, IndexError, NewBucket, NewContent, NewVersion};
+use hozon::index::{Bucket, Index, IndexError, NewBucket, NewContent, NewVersion, RunSettings};
 use hozon::leases::{LeaseSettings, Leases, ManualMonotonic};
 use hozon::root::{Protection, Root};
 use hozon::seal::{Aead, FreshDataKey, PlaceOfVersion, Plaintext, SealError, Sealer};
@@ -19,6 +19,7 @@ pub(super) struct House {
     pub(super) index: Arc<Index>,
     pub(super) leases: Leases,
     blobs: BlobStore,
+    root: Arc<Root>,
     _root: tempfile::TempDir,
 }
 
@@ -26,13 +27,33 @@ impl House {
     pub(super) async fn over(engine: Arc<dyn Engine>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = Arc::new(Root::create_file(&directory.path().join("root"), &Protection::FileMode).unwrap());
-        let leases = Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), Arc::new(ManualMonotonic::default()));
+        let leases = leases(&engine, &root);
         Self {
             index: Arc::new(Index::new(engine, Arc::new(leases.clone()))),
             leases,
             blobs: BlobStore::open(&BlobSettings::Memory).unwrap(),
+            root,
             _root: directory,
         }
+    }
+
+    /// The same house whose directories get runs as `settings` says.
+    pub(super) fn with_runs(self, settings: RunSettings) -> Self {
+        Self { index: Arc::new(self.cold_with(settings)), ..self }
+    }
+
+    /// The house after all of it has stopped and `open` has opened the database again.
+    pub(super) fn restarted(self, open: impl FnOnce() -> Arc<dyn Engine>) -> Self {
+        let Self { index, leases: held, blobs, root, _root } = self;
+        drop((index, held));
+        let engine = open();
+        let leases = leases(&engine, &root);
+        Self { index: Arc::new(Index::new(engine, Arc::new(leases.clone()))), leases, blobs, root, _root }
+    }
+
+    /// Nothing kept in memory, and runs as `settings` says.
+    pub(super) fn cold_with(&self, settings: RunSettings) -> Index {
+        Index::with_runs(Arc::clone(self.index.engine()), Arc::new(self.leases.clone()), settings)
     }
 
     /// The same house with nothing kept in memory.
@@ -85,6 +106,10 @@ impl House {
         let deletable = was.version.as_ref().unwrap().deletable(NOW).unwrap();
         index.remove(&was, deletable, Events::default()).await
     }
+}
+
+fn leases(engine: &Arc<dyn Engine>, root: &Arc<Root>) -> Leases {
+    Leases::new(Arc::clone(engine), Arc::clone(root), LeaseSettings::default(), Arc::new(ManualMonotonic::default()))
 }
 
 pub(super) fn sqlite(directory: &Path) -> Arc<SqliteEngine> {
