@@ -257,6 +257,8 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     async fn find(&self, bucket: BucketId, key: Token, which: Which) -> Result<Option<FoundEntry>, EngineError>;
     /// Versions of one entry, newest first, older than `before` where given, at most `limit`.
     async fn versions(&self, entry: EntryId, before: Option<u64>, limit: usize) -> Result<Vec<VersionRow>, EngineError>;
+    /// Versions of several entries, entry by entry in this order and newest first, at most `limit` in all.
+    async fn versions_of(&self, entries: Vec<EntryId>, limit: usize) -> Result<Vec<VersionRow>, EngineError>;
     /// Part rows of a version that overlap the plaintext bytes `range`, in order.
     async fn parts(&self, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError>;
     /// The part row with this number.

@@ -257,6 +257,10 @@ impl Engine for SqliteEngine {
         self.readers.look(|db| versions::of_entry(db, entry, before, limit))
     }
 
+    async fn versions_of(&self, entries: Vec<EntryId>, limit: usize) -> Result<Vec<VersionRow>, EngineError> {
+        self.readers.scan(move |db| versions::of_entries(db, &entries, limit)).await
+    }
+
     async fn parts(&self, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError> {
         self.readers.look(|db| versions::parts(db, version, range))
     }

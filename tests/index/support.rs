@@ -20,6 +20,7 @@ pub(super) struct House {
     pub(super) leases: Leases,
     blobs: BlobStore,
     root: Arc<Root>,
+    runs: RunSettings,
     _root: tempfile::TempDir,
 }
 
@@ -33,32 +34,30 @@ impl House {
             leases,
             blobs: BlobStore::open(&BlobSettings::Memory).unwrap(),
             root,
+            runs: RunSettings::default(),
             _root: directory,
         }
     }
 
-    /// The same house whose directories get runs as `settings` says.
-    pub(super) fn with_runs(self, settings: RunSettings) -> Self {
-        Self { index: Arc::new(self.cold_with(settings)), ..self }
+    /// The same house whose directories get runs as `runs` says.
+    pub(super) fn with_runs(self, runs: RunSettings) -> Self {
+        let house = Self { runs, ..self };
+        Self { index: Arc::new(house.cold()), ..house }
     }
 
     /// The house after all of it has stopped and `open` has opened the database again.
     pub(super) fn restarted(self, open: impl FnOnce() -> Arc<dyn Engine>) -> Self {
-        let Self { index, leases: held, blobs, root, _root } = self;
+        let Self { index, leases: held, root, .. } = self;
         drop((index, held));
         let engine = open();
         let leases = leases(&engine, &root);
-        Self { index: Arc::new(Index::new(engine, Arc::new(leases.clone()))), leases, blobs, root, _root }
-    }
-
-    /// Nothing kept in memory, and runs as `settings` says.
-    pub(super) fn cold_with(&self, settings: RunSettings) -> Index {
-        Index::with_runs(Arc::clone(self.index.engine()), Arc::new(self.leases.clone()), settings)
+        let index = Arc::new(Index::with_runs(engine, Arc::new(leases.clone()), self.runs));
+        Self { index, leases, root, blobs: self.blobs, runs: self.runs, _root: self._root }
     }
 
     /// The same house with nothing kept in memory.
     pub(super) fn cold(&self) -> Index {
-        Index::new(Arc::clone(self.index.engine()), Arc::new(self.leases.clone()))
+        Index::with_runs(Arc::clone(self.index.engine()), Arc::new(self.leases.clone()), self.runs)
     }
 
     pub(super) async fn tenant(&self, name: &str) -> TenantId {
