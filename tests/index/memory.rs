@@ -40,9 +40,9 @@ pub(super) struct Tables {
 }
 
 /// A run: under way while it has no head.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Run {
-    place: (BucketId, Token),
+    pub(super) place: (BucketId, Token),
     pub(super) head: Option<RunRow>,
     pub(super) pages: BTreeMap<u32, Vec<u8>>,
 }
