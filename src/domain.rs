@@ -30,7 +30,7 @@ pub use catalogue::{ClassRule, JobGroup, JobType, JobTypes, PatientNaming, Proof
 pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
 pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet};
 pub use etag::{ETag, InvalidETag};
-pub use id::{AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, TenantId, UploadId, VersionId};
+pub use id::{AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, RunId, TenantId, UploadId, VersionId};
 pub use kek::{KekPurpose, KekState, UnknownName};
 pub use key::{InvalidObjectKey, ObjectKey};
 pub use live::Live;

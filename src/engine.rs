@@ -8,14 +8,15 @@ mod rows;
 mod sqlite;
 
 use crate::domain::{
-    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, Standing, TenantId, UploadId, UtcTime, VersionId,
+    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId, UtcTime,
+    VersionId,
 };
 use async_trait::async_trait;
 use std::time::Duration;
 
 pub use rows::{
     AccessKeyRow, BucketRow, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, JournalRow, KekRow, Nullness, PartRow, PrincipalRow,
-    ProviderLogRow, RowMac, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind, VersionRow,
+    ProviderLogRow, RowMac, RunRow, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind, VersionRow,
 };
 
 pub use sqlite::{SqliteEngine, SqliteSettings};
@@ -167,6 +168,8 @@ pub struct DirectoryChanges {
     /// What has gone is known only from this mark on: a cache that is refreshed from an earlier one is void. The
     /// pages of a load that began at mark 0 are not concerned, if it takes less than a day.
     pub horizon: u64,
+    /// The directory's run, if it has one. What has gone since its mark is known, however far the horizon is.
+    pub run: Option<RunRow>,
 }
 
 /// A version with what is needed to open it.
@@ -263,6 +266,8 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     async fn find(&self, bucket: BucketId, key: Token, which: Which) -> Result<Option<FoundEntry>, EngineError>;
     /// Versions of one entry, newest first, older than `before` where given, at most `limit`.
     async fn versions(&self, entry: EntryId, before: Option<u64>, limit: usize) -> Result<Vec<VersionRow>, EngineError>;
+    /// Versions of several entries, entry by entry in this order and newest first, at most `limit` in all.
+    async fn versions_of(&self, entries: Vec<EntryId>, limit: usize) -> Result<Vec<VersionRow>, EngineError>;
     /// Part rows of a version that overlap the plaintext bytes `range`, in order.
     async fn parts(&self, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError>;
     /// The part row with this number.
@@ -276,6 +281,21 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// What changed in a directory after `mark`, at most `limit` rows; from the beginning for mark 0.
     async fn directory_changes(&self, bucket: BucketId, directory: Token, mark: u64, limit: usize)
     -> Result<DirectoryChanges, EngineError>;
+
+    /// Begins a sorted run of a directory. [`Changed::Conflict`] while another one is under way, or if the bucket is gone.
+    async fn begin_run(&self, bucket: BucketId, directory: Token, run: RunId) -> Result<Changed, EngineError>;
+    /// Writes pages of a run under way, the first with the number `first`. [`Changed::Conflict`] if it is not under way.
+    async fn put_run_pages(&self, run: RunId, first: u32, pages: Vec<Vec<u8>>) -> Result<Changed, EngineError>;
+    /// Makes a run under way the run of its directory, in place of the one before. [`Changed::Conflict`] if it is not
+    /// under way, lacks pages, or no longer helps: another epoch, a mark behind the horizon or behind that of the run before.
+    async fn complete_run(&self, row: RunRow) -> Result<Changed, EngineError>;
+    /// Ends a run, under way or whole.
+    async fn end_run(&self, run: RunId) -> Result<(), EngineError>;
+    /// The pages of a run from the number `first` on, at most `limit`.
+    async fn run_pages(&self, run: RunId, first: u32, limit: usize) -> Result<Vec<Vec<u8>>, EngineError>;
+    /// Runs whose directory has lost something after their mark and before `before`, with the tenant: they end when that
+    /// is forgotten.
+    async fn aging_runs(&self, before: UtcTime, limit: usize) -> Result<Vec<(TenantId, RunRow)>, EngineError>;
 
     /// Opens a multipart upload. [`Changed::Conflict`] if the bucket is gone or has too many.
     async fn create_upload(&self, row: UploadRow, uploads_max: usize, events: Events) -> Result<Changed, EngineError>;

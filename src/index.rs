@@ -22,6 +22,9 @@ mod query;
 mod remove;
 mod rollup;
 mod row_mac;
+mod run;
+mod run_page;
+mod run_writer;
 mod sealed_json;
 mod tags;
 mod tokens;
@@ -30,10 +33,11 @@ mod upload_part;
 mod uploads;
 mod version;
 mod versions;
+mod view;
 mod walk;
 
-use crate::domain::TenantId;
-use crate::engine::Engine;
+use crate::domain::{TenantId, UtcTime, limits};
+use crate::engine::{Changed, Engine};
 use crate::leases::{IndexKeys, Leases};
 use directories::{Directories, Lease};
 use std::sync::Arc;
@@ -47,6 +51,7 @@ pub use part::Part;
 pub use query::{
     ListItem, ListPage, ListQuery, UploadItem, UploadsPage, UploadsQuery, VersionItem, VersionMarker, VersionsPage, VersionsQuery,
 };
+pub use run::RunSettings;
 pub use upload::{NewUpload, Upload};
 pub use upload_part::{NewUploadPart, UploadedPart};
 pub use version::Version;
@@ -63,7 +68,13 @@ impl Index {
     /// The index over `engine`, with the keys that `leases` give.
     #[must_use]
     pub fn new(engine: Arc<dyn Engine>, leases: Arc<Leases>) -> Self {
-        let directories = Directories::new(Arc::clone(&engine));
+        Self::with_runs(engine, leases, RunSettings::default())
+    }
+
+    /// The same, with other bounds for sorted runs.
+    #[must_use]
+    pub fn with_runs(engine: Arc<dyn Engine>, leases: Arc<Leases>, runs: RunSettings) -> Self {
+        let directories = Directories::new(Arc::clone(&engine), runs);
         Self { engine, leases, directories }
     }
 
@@ -84,6 +95,42 @@ impl Index {
     pub fn sweep(&self) {
         self.directories.sweep(|tenant| self.leases.generation(tenant));
     }
+
+    /// Writes the sorted runs that listings have asked for since the last time, and says how many. One task of the
+    /// process calls it every few seconds: until it has, a huge directory that was opened name by name stays in memory.
+    ///
+    /// # Errors
+    /// [`IndexError`]; the listings that come ask again.
+    pub async fn write_runs(&self) -> Result<u64, IndexError> {
+        let mut written = 0;
+        while let Some(wanted) = self.directories.wanted.first() {
+            let done = self.write_run(&wanted).await;
+            self.directories.wanted.remove(&wanted);
+            written += u64::from(done? == Changed::Done);
+        }
+        Ok(written)
+    }
+
+    /// Writes runs anew that would end soon, because what has gone from their directories is about to be forgotten.
+    ///
+    /// # Errors
+    /// [`IndexError`]; what was written stays.
+    pub async fn renew_runs(&self, now: UtcTime) -> Result<u64, IndexError> {
+        let before = now.minus(limits::TOMBSTONES_LIFE / 2);
+        let mut renewed = 0;
+        for (tenant, row) in self.engine.aging_runs(before, limits::RUNS_RENEWED_AT_ONCE).await? {
+            renewed += u64::from(self.renew_run(tenant, &row).await? == Changed::Done);
+        }
+        Ok(renewed)
+    }
+}
+
+impl Index {
+    async fn lease(&self, tenant: TenantId) -> Result<Lease, IndexError> {
+        // Before the keys: a lease that ends in between has then another number, and what is opened is not kept.
+        let generation = self.leases.generation(tenant);
+        Ok(Lease { keys: self.leases.index(tenant).await?, generation })
+    }
 }
 
 /// One tenant's part of the index. There is no query without a tenant.
@@ -99,9 +146,7 @@ impl TenantIndex<'_> {
     }
 
     async fn lease(&self) -> Result<Lease, IndexError> {
-        // Before the keys: a lease that ends in between has then another number, and what is opened is not kept.
-        let generation = self.index.leases.generation(self.tenant);
-        Ok(Lease { keys: self.keys().await?, generation })
+        self.index.lease(self.tenant).await
     }
 
     fn engine(&self) -> &dyn Engine {

@@ -36,7 +36,7 @@ pub use key::{KeyUse, MasterKey, UseKey};
 pub use manifest::{Manifest, ManifestFacts, ManifestPart};
 pub use name::NameKey;
 pub use opener::{Opener, SealedChunks};
-pub use place::{PlaceOfPart, PlaceOfVersion};
+pub use place::{PlaceOfPart, PlaceOfRun, PlaceOfVersion, RunExtent};
 pub use plaintext::{PlainBuffer, PlainPool, Plaintext};
 pub use sealer::Sealer;
 pub use segment::{SealedEnd, SealedSegment};

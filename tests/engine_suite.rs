@@ -20,6 +20,8 @@ mod model;
 mod people;
 #[path = "engine/rows.rs"]
 mod rows;
+#[path = "engine/runs.rs"]
+mod runs;
 #[path = "engine/sqlite.rs"]
 mod sqlite;
 #[path = "engine/uploads.rs"]
@@ -76,6 +78,7 @@ macro_rules! behaviours {
                 each_way_of_asking_finds_its_version,
                 a_version_of_another_key_is_not_found_by_its_id,
                 versions_come_newest_first_and_in_pages,
+                versions_of_several_entries_come_entry_by_entry,
                 a_key_that_exists_cannot_be_inserted_again,
                 an_entry_changes_only_from_the_revision_that_was_seen,
                 an_entry_of_another_bucket_is_not_touched,
@@ -118,6 +121,14 @@ macro_rules! behaviours {
                 a_directory_that_comes_again_is_another_one,
                 a_parent_is_told_only_when_a_directory_comes_to_life_or_dies,
                 directories_of_two_buckets_are_strangers,
+            ],
+            runs: [
+                a_run_is_the_directorys_once_it_is_whole,
+                one_run_of_a_directory_is_under_way_at_a_time,
+                a_run_that_lacks_a_page_does_not_become_whole,
+                a_newer_run_takes_the_place_of_the_older,
+                an_ended_run_is_no_run,
+                a_deleted_bucket_takes_its_runs,
             ],
             journal: [
                 events_come_newest_first_and_in_pages,

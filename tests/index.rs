@@ -9,6 +9,8 @@ mod listing;
 mod memory;
 #[path = "index/records.rs"]
 mod records;
+#[path = "index/runs.rs"]
+mod runs;
 #[path = "index/support.rs"]
 mod support;
 #[path = "index/tamper.rs"]

@@ -11,6 +11,8 @@ use tokio_util::task::TaskTracker;
 const PROVIDER_LOG_EVERY: Duration = Duration::from_secs(5);
 /// How often opened names of tenants whose lease has ended are wiped.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often sorted runs are written that listings have asked for.
+const RUNS_EVERY: Duration = Duration::from_secs(1);
 /// How often what nobody needs any more is collected.
 const COLLECT_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -28,6 +30,16 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
     every(&chores, stop, limits::RATE_PRUNE_PAUSE, move || {
         let rates = rates.clone();
         async move { rates.prune() }
+    });
+    let index = Arc::clone(&services.index);
+    every(&chores, stop, RUNS_EVERY, move || {
+        let index = Arc::clone(&index);
+        async move { report("sorted runs", index.write_runs().await) }
+    });
+    let (index, clock) = (Arc::clone(&services.index), Arc::clone(&services.clock));
+    every(&chores, stop, COLLECT_EVERY, move || {
+        let (index, clock) = (Arc::clone(&index), Arc::clone(&clock));
+        async move { report("sorted runs renewed", index.renew_runs(clock.now()).await) }
     });
     let log = Arc::clone(&services.provider_log);
     every(&chores, stop, PROVIDER_LOG_EVERY, move || {

@@ -82,6 +82,10 @@ id! {
     EntryId
 }
 id! {
+    /// One sorted run of a directory's names.
+    RunId
+}
+id! {
     /// One person, app, device or operator.
     PrincipalId
 }

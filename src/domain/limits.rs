@@ -46,6 +46,24 @@ pub const ORPHAN_BATCH: usize = 100;
 pub const LISTING_CACHE_ENTRIES_MAX: usize = 2_000_000;
 /// Neighbours that an opened directory keeps together: what one changed name costs to bring in.
 pub const LISTING_LEAF_ENTRIES_MAX: usize = 512;
+/// Items from which on a directory gets a sealed sorted run: below, opening its names takes less than half a second.
+pub const RUN_ITEMS_MIN: usize = 50_000;
+/// Items of one page of a run, which is opened and kept as one leaf.
+pub const RUN_PAGE_ITEMS: usize = LISTING_LEAF_ENTRIES_MAX;
+/// Plaintext bytes of one page of a run; where names are long it has fewer items.
+pub const RUN_PAGE_BYTES_MAX: usize = 128 << 10;
+/// Opened pages of one run that are kept.
+pub const RUN_PAGES_KEPT: usize = 64;
+/// Pages of a run that one transaction writes, or removes: a few milliseconds of the writer.
+pub const RUN_PAGES_AT_ONCE: usize = 8;
+/// Changes beside a run before it is written anew, at least; they are opened one by one where a listing begins cold.
+pub const RUN_CHANGES_MIN: usize = 8_192;
+/// A run is written anew when its changes are one in this many of its items.
+pub const RUN_CHANGES_SHARE: usize = 32;
+/// Runs that one round of upkeep writes anew.
+pub const RUNS_RENEWED_AT_ONCE: usize = 100;
+/// A run that has not become whole after this long was given up.
+pub const RUN_WRITE_MAX: Duration = Duration::from_secs(3_600);
 /// Rows with which the refresh of a listing begins: a point query on most days.
 pub const LISTING_REFRESH_ROWS: usize = 64;
 /// Rows of a directory that are read and opened at a time.

@@ -1,7 +1,7 @@
 use crate::domain::{
     AttemptId, BucketId, BucketMode, BucketName, ChecksumAlgorithm, ChecksumType, ETag, EntryId, EventId, EventKeyId, KekPurpose, KekState,
-    Location, NodeId, PrincipalId, PrincipalKind, RecordClass, RecordState, Retention, Standing, TenantId, UploadId, UtcTime, VersionId,
-    Versioning,
+    Location, NodeId, PrincipalId, PrincipalKind, RecordClass, RecordState, Retention, RunId, Standing, TenantId, UploadId, UtcTime,
+    VersionId, Versioning,
 };
 
 /// A keyed equality token: HMAC-SHA-256 under the tenant's token secret. Equal values have equal tokens.
@@ -207,6 +207,29 @@ pub struct DirectoryRow {
     pub total: u64,
     /// Change mark: grows in commit order whenever `live` leaves or reaches zero. Assigned by the engine.
     pub mark: u64,
+}
+
+/// A whole sorted run of one directory: its names as they stood at a mark, sealed page by page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its id.
+    pub id: RunId,
+    /// Where.
+    pub bucket: BucketId,
+    /// Token of the directory whose items it holds.
+    pub directory: Token,
+    /// The epoch of its mark.
+    pub epoch: u64,
+    /// It holds what was in the directory at this mark.
+    pub mark: u64,
+    /// How many pages it has, counted from 0.
+    pub pages: u32,
+    /// How many items they hold together.
+    pub items: u64,
+    /// The index key version that sealed it.
+    pub kek_version: u32,
+    /// The sealed path of the directory. Opening it proves all of the above.
+    pub sealed_path: Vec<u8>,
 }
 
 /// What a version is. The number is what rows and MACs carry.

@@ -11,6 +11,7 @@ mod journal;
 mod listing;
 mod people;
 mod readers;
+mod runs;
 mod schema;
 mod uploads;
 mod versions;
@@ -18,12 +19,12 @@ mod writer;
 
 use super::{
     AccessKeyRow, BucketRow, Changed, Committed, Credential, DirectoryChanges, Engine, EngineError, EventKeyRow, Events, FoundEntry,
-    JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow,
+    JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow,
     VersionChange, VersionRow, Which,
 };
 use crate::domain::{
-    BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, Standing, TenantId, UploadId, UtcTime,
-    VersionId, limits,
+    BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId,
+    UtcTime, VersionId, limits,
 };
 use async_trait::async_trait;
 use checkpointer::Checkpointer;
@@ -262,6 +263,10 @@ impl Engine for SqliteEngine {
         self.readers.look(|db| versions::of_entry(db, entry, before, limit))
     }
 
+    async fn versions_of(&self, entries: Vec<EntryId>, limit: usize) -> Result<Vec<VersionRow>, EngineError> {
+        self.readers.scan(move |db| versions::of_entries(db, &entries, limit)).await
+    }
+
     async fn parts(&self, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError> {
         self.readers.look(|db| versions::parts(db, version, range))
     }
@@ -295,6 +300,31 @@ impl Engine for SqliteEngine {
             return self.readers.look(|db| listing::changes(db, (bucket, directory), mark, limit));
         }
         self.readers.scan(move |db| listing::changes(db, (bucket, directory), mark, limit)).await
+    }
+
+    async fn begin_run(&self, bucket: BucketId, directory: Token, run: RunId) -> Result<Changed, EngineError> {
+        let now = self.clock.now();
+        self.write(move |db| runs::begin(db, (bucket, directory), run, now)).await
+    }
+
+    async fn put_run_pages(&self, run: RunId, first: u32, pages: Vec<Vec<u8>>) -> Result<Changed, EngineError> {
+        self.write(move |db| runs::put_pages(db, run, first, &pages)).await
+    }
+
+    async fn complete_run(&self, row: RunRow) -> Result<Changed, EngineError> {
+        self.write(move |db| runs::complete(db, &row)).await
+    }
+
+    async fn end_run(&self, run: RunId) -> Result<(), EngineError> {
+        self.write(move |db| runs::end(db, run).map(Step::Keep)).await
+    }
+
+    async fn run_pages(&self, run: RunId, first: u32, limit: usize) -> Result<Vec<Vec<u8>>, EngineError> {
+        self.readers.look(|db| runs::pages(db, run, first, limit))
+    }
+
+    async fn aging_runs(&self, before: UtcTime, limit: usize) -> Result<Vec<(TenantId, RunRow)>, EngineError> {
+        self.readers.scan(move |db| runs::aging(db, before, limit)).await
     }
 
     async fn create_upload(&self, row: UploadRow, uploads_max: usize, events: Events) -> Result<Changed, EngineError> {

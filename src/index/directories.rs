@@ -1,24 +1,34 @@
 //! Opened directories, as fresh as the index.
 
 use super::IndexError;
-use super::directory::{Directory, Live, Opened, What};
+use super::directory::{Live, Opened, What};
 use super::listing_cache::{Cell, DirectoryId, Kept, ListingCache};
 use super::row_mac::{check, key_version};
+use super::run::{Run, RunSettings, Source};
+use super::run_writer::{Wanted, WantedRuns};
 use super::tokens;
-use crate::domain::{EntryId, TenantId, limits};
-use crate::engine::{DirectoryChanges, DirectoryRow, Engine, EntryRow};
+use super::view::View;
+use crate::domain::{EntryId, RunId, TenantId, limits};
+use crate::engine::{DirectoryChanges, DirectoryRow, Engine, EntryRow, RunRow};
 use crate::leases::IndexKeys;
 use crate::seal::NameKey;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 /// Opens directories and keeps them opened while they are listed.
 pub(super) struct Directories {
-    engine: Arc<dyn Engine>,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) settings: RunSettings,
+    pub(super) wanted: WantedRuns,
     cache: Mutex<ListingCache>,
+    /// Runs that could not be read, the newest last.
+    unfit: Mutex<VecDeque<RunId>>,
 }
+
+/// How many runs are remembered as unfit. Each has also been ended, so this is for those that could not be.
+const UNFIT_MAX: usize = 1_024;
 
 impl fmt::Debug for Directories {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,66 +44,160 @@ pub(super) struct Lease {
 }
 
 impl Directories {
-    pub(super) fn new(engine: Arc<dyn Engine>) -> Self {
-        Self { engine, cache: Mutex::new(ListingCache::default()) }
+    pub(super) fn new(engine: Arc<dyn Engine>, settings: RunSettings) -> Self {
+        Self { engine, settings, wanted: WantedRuns::default(), cache: Mutex::default(), unfit: Mutex::default() }
     }
 
     /// The directory `id`, whose whole path is `path`, with everything that was committed before this call.
-    pub(super) async fn open(&self, lease: &Lease, id: DirectoryId, path: &str) -> Result<Arc<Directory>, IndexError> {
+    pub(super) async fn open(&self, lease: &Lease, id: DirectoryId, path: &str) -> Result<View, IndexError> {
+        Ok(self.open_kept(lease, id, path).await?.view)
+    }
+
+    /// The same, with the mark that it stands at.
+    pub(super) async fn open_kept(&self, lease: &Lease, id: DirectoryId, path: &str) -> Result<Kept, IndexError> {
         let cell = self.cache().cell(id, lease.generation);
-        let directory = self.refreshed(lease, id, path, &cell).await?;
-        self.cache().weigh(id, &cell, directory.len());
-        Ok(directory)
+        let kept = self.refreshed(lease, id, path, &cell).await?;
+        self.cache().weigh(id, &cell, kept.view.weight());
+        Ok(kept)
+    }
+
+    /// What reads and opens rows under `lease`.
+    pub(super) fn source(&self, lease: &Lease) -> Source {
+        Source { engine: Arc::clone(&self.engine), keys: Arc::clone(&lease.keys) }
     }
 
     /// Forgets what was opened under another generation of a tenant's keys than `generation_of` tells; the names are
     /// wiped once the listings under way are done.
     pub(super) fn sweep(&self, generation_of: impl Fn(TenantId) -> u64) {
+        self.wanted.sweep(&generation_of);
         self.cache().sweep(generation_of);
     }
 
-    async fn refreshed(&self, lease: &Lease, id: DirectoryId, path: &str, cell: &Cell) -> Result<Arc<Directory>, IndexError> {
+    /// Goes on without a run: no listing uses it again, and its directory gets another one.
+    pub(super) async fn refuse(&self, run: RunId) {
+        {
+            let mut unfit = self.unfit();
+            if unfit.len() == UNFIT_MAX {
+                unfit.pop_front();
+            }
+            unfit.push_back(run);
+        }
+        let ended = self.engine.end_run(run).await;
+        tracing::warn!(%run, is_ended = ended.is_ok(), "a sorted run cannot be read, its directory is opened name by name");
+    }
+
+    async fn refreshed(&self, lease: &Lease, id: DirectoryId, path: &str, cell: &Cell) -> Result<Kept, IndexError> {
         let mut kept = cell.lock().await;
-        let (mut base, mut mark, mut epoch) = match kept.as_ref() {
-            Some(kept) => (Arc::clone(&kept.directory), kept.mark, Some(kept.epoch)),
-            None => (Arc::default(), 0, None),
-        };
-        let first_max = if epoch.is_some() { limits::LISTING_REFRESH_ROWS } else { limits::LISTING_LOAD_ROWS };
-        let mut changes = Changes::default();
-        let mut page = self.page(id, mark, first_max).await?;
-        let mut is_too_old = mark < page.horizon && epoch.is_some();
+        let begun = kept.clone().or_else(|| self.wanted.kept(id, lease.generation));
+        let mut load = begun.map_or_else(Load::default, Load::go_on);
+        let mut page = self.page(id, load.mark, limits::LISTING_REFRESH_ROWS).await?;
         loop {
-            if is_too_old || epoch.is_some_and(|epoch| epoch != page.epoch) {
+            if load.is_void(&page) {
                 // Marks of another epoch, or from before what has gone is known, say nothing: begin again.
-                is_too_old = false;
-                (base, epoch, changes) = (Arc::default(), None, Changes::default());
-                page = self.page(id, 0, limits::LISTING_LOAD_ROWS).await?;
+                load = Load::default();
+                page = self.page(id, 0, limits::LISTING_REFRESH_ROWS).await?;
                 continue;
             }
-            (mark, epoch) = (page.mark, Some(page.epoch));
+            if load.is_empty()
+                && let Some(run) = page.run.take().filter(|run| run.epoch == page.epoch)
+                && let Some(run) = self.usable(lease, id, path, &run).await
+            {
+                load = Load::on_run(run);
+                page = self.page(id, load.mark, limits::LISTING_LOAD_ROWS).await?;
+                continue;
+            }
+            load.take(&page);
             let more = page.more;
             let opening = opened(lease, id, path, page);
             if !more {
-                changes.add(opening.await?);
+                load.changes.add(opening.await?);
                 break;
             }
             // The next rows are read while these are opened.
-            let (opened, next) = tokio::join!(opening, self.page(id, mark, limits::LISTING_LOAD_ROWS));
-            changes.add(opened?);
+            let (opened, next) = tokio::join!(opening, self.page(id, load.mark, limits::LISTING_LOAD_ROWS));
+            load.changes.add(opened?);
             page = next?;
         }
-        let directory = changes.applied_to(base).await?;
-        *kept = Some(Kept { directory: Arc::clone(&directory), mark, epoch: epoch.unwrap_or(0) });
-        Ok(directory)
+        let mut now = load.done().await?;
+        if self.settings.are_enough(now.view.items(), now.beside_run) {
+            now.beside_run = 0;
+            self.wanted.add(Wanted { id, path: Zeroizing::new(path.to_owned()), generation: lease.generation, kept: now.clone() });
+        }
+        *kept = Some(now.clone());
+        Ok(now)
     }
 
     async fn page(&self, id: DirectoryId, mark: u64, rows_max: usize) -> Result<DirectoryChanges, IndexError> {
-        Ok(self.engine.directory_changes(id.bucket, id.token, mark, rows_max).await?)
+        let mut page = self.engine.directory_changes(id.bucket, id.token, mark, rows_max).await?;
+        page.run = page.run.filter(|run| !self.unfit().contains(&run.id));
+        Ok(page)
+    }
+
+    /// The run, if it may be used: of this directory, under a key that is held here.
+    async fn usable(&self, lease: &Lease, id: DirectoryId, path: &str, row: &RunRow) -> Option<Run> {
+        // Of a key version that is not known here others may know more.
+        lease.keys.version(row.kek_version)?;
+        let run = Run::of(&lease.keys, id, row, &self.settings).filter(|(_, its_path)| its_path.as_str() == path);
+        if run.is_none() {
+            self.refuse(row.id).await;
+        }
+        run.map(|(run, _)| run)
     }
 
     fn cache(&self) -> MutexGuard<'_, ListingCache> {
         // A panic in between leaves the bookkeeping of a cache, nothing that is believed.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unfit(&self) -> MutexGuard<'_, VecDeque<RunId>> {
+        self.unfit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A directory that is being brought up to date.
+#[derive(Default)]
+struct Load {
+    view: View,
+    mark: u64,
+    epoch: Option<u64>,
+    /// How many rows no run holds.
+    beside_run: usize,
+    changes: Changes,
+    /// Whether `mark` is from an earlier listing: what has gone since may be forgotten already.
+    is_old: bool,
+}
+
+impl Load {
+    fn go_on(kept: Kept) -> Self {
+        let Kept { view, mark, epoch, beside_run } = kept;
+        Self { view, mark, epoch: Some(epoch), beside_run, is_old: true, ..Self::default() }
+    }
+
+    fn on_run(run: Run) -> Self {
+        let extent = run.extent();
+        Self { mark: extent.mark, epoch: Some(extent.epoch), view: View::of_run(run), ..Self::default() }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.epoch.is_none()
+    }
+
+    /// Whether `page` does not go on from here.
+    fn is_void(&self, page: &DirectoryChanges) -> bool {
+        let is_other_epoch = self.epoch.is_some_and(|epoch| epoch != page.epoch);
+        // While the run is there, so is what has gone since it was made.
+        let has_lost_its_run = self.view.run().is_some() && self.view.run() != page.run.as_ref().map(|run| run.id);
+        is_other_epoch || has_lost_its_run || (self.is_old && self.mark < page.horizon)
+    }
+
+    fn take(&mut self, page: &DirectoryChanges) {
+        (self.mark, self.epoch, self.is_old) = (page.mark, Some(page.epoch), false);
+        self.beside_run += page.entries.len() + page.directories.len() + page.gone.len();
+    }
+
+    async fn done(self) -> Result<Kept, IndexError> {
+        let view = self.view.with(self.changes.changed, self.changes.gone).await?;
+        Ok(Kept { view, mark: self.mark, epoch: self.epoch.unwrap_or(0), beside_run: self.beside_run })
     }
 }
 
@@ -109,16 +213,6 @@ impl Changes {
         self.changed.extend(later.changed);
         // An id that has gone never comes back, so what is gone may be taken out at the end.
         self.gone.extend(later.gone);
-    }
-
-    async fn applied_to(self, base: Arc<Directory>) -> Result<Arc<Directory>, IndexError> {
-        match self.changed.len() + self.gone.len() {
-            0 => Ok(base),
-            1..=limits::OPENED_INLINE_MAX => Ok(Arc::new(base.with(self.changed, &self.gone))),
-            _ => tokio::task::spawn_blocking(move || Arc::new(base.with(self.changed, &self.gone)))
-                .await
-                .map_err(|_stopped| IndexError::Stopping),
-        }
     }
 }
 

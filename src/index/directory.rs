@@ -9,8 +9,7 @@ use zeroize::Zeroizing;
 /// One directory's opened listing at one moment: items in the byte order of their texts.
 ///
 /// A key's text is its last segment, a directory's text ends in `/`: so a depth-first walk is exactly the
-/// byte order of whole keys. Kept in leaves that later listings share as far as nothing changed in them;
-/// a huge directory's leaves will come from its sealed runs.
+/// byte order of whole keys. Kept in leaves that later listings share as far as nothing changed in them.
 #[derive(Clone, Default)]
 pub(super) struct Directory {
     leaves: Vec<Arc<Leaf>>,
@@ -18,7 +17,7 @@ pub(super) struct Directory {
 }
 
 /// Some hundred neighbours. Their texts lie in one buffer, which is wiped when the leaf goes.
-struct Leaf {
+pub(super) struct Leaf {
     text: Zeroizing<String>,
     items: Vec<Item>,
 }
@@ -126,7 +125,7 @@ impl Directory {
 }
 
 impl Leaf {
-    fn of(items: &[Seen<'_>]) -> Self {
+    pub(super) fn of(items: &[Seen<'_>]) -> Self {
         // The capacity is exact: a text that grew would leave unwiped copies behind.
         let mut text = Zeroizing::new(String::with_capacity(items.iter().map(|item| item.text.len()).sum()));
         let mut kept = Vec::with_capacity(items.len());
@@ -139,7 +138,7 @@ impl Leaf {
         Self { text, items: kept }
     }
 
-    fn seen(&self, index: usize) -> Option<Seen<'_>> {
+    pub(super) fn seen(&self, index: usize) -> Option<Seen<'_>> {
         let item = self.items.get(index)?;
         let start = index.checked_sub(1).and_then(|before| self.items.get(before)).map_or(0, |before| before.end);
         let text = self.text.get(start as usize..item.end as usize)?;
@@ -150,11 +149,11 @@ impl Leaf {
         self.seen(0)
     }
 
-    fn last(&self) -> Option<Seen<'_>> {
+    pub(super) fn last(&self) -> Option<Seen<'_>> {
         self.seen(self.items.len().checked_sub(1)?)
     }
 
-    fn iter(&self) -> impl Iterator<Item = Seen<'_>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Seen<'_>> {
         (0..self.items.len()).filter_map(|index| self.seen(index))
     }
 
@@ -162,7 +161,7 @@ impl Leaf {
         !ids.is_empty() && self.items.iter().any(|item| ids.contains(&item.id))
     }
 
-    fn seek(&self, before: impl Fn(&str) -> bool) -> usize {
+    pub(super) fn seek(&self, before: impl Fn(&str) -> bool) -> usize {
         let (mut low, mut high) = (0, self.items.len());
         while low < high {
             let middle = low + (high - low) / 2;

@@ -1,4 +1,4 @@
-use crate::domain::Undeletable;
+use crate::domain::{RunId, Undeletable};
 use crate::engine::EngineError;
 use crate::leases::LeaseError;
 use crate::seal::SealError;
@@ -24,6 +24,12 @@ pub enum IndexError {
     UnknownKey {
         /// Which.
         version: u32,
+    },
+    /// A directory's sorted run is damaged, or was replaced meanwhile. Listings go on without it.
+    #[error("a sorted run of a directory cannot be read")]
+    UnfitRun {
+        /// Which.
+        run: RunId,
     },
     /// Sealing failed.
     #[error("the index could not seal")]

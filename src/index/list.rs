@@ -9,6 +9,15 @@ impl TenantIndex<'_> {
     /// [`IndexError`]
     pub async fn list(&self, bucket: &Bucket, query: &ListQuery) -> Result<ListPage, IndexError> {
         self.fits(bucket)?;
+        loop {
+            match self.list_once(bucket, query).await {
+                Err(IndexError::UnfitRun { run }) => self.index.directories.refuse(run).await,
+                done => return done,
+            }
+        }
+    }
+
+    async fn list_once(&self, bucket: &Bucket, query: &ListQuery) -> Result<ListPage, IndexError> {
         let lease = self.lease().await?;
         let mut page = ListPage::default();
         if query.limit == 0 {
@@ -17,11 +26,11 @@ impl TenantIndex<'_> {
         let rollup = Rollup::new(&query.prefix, query.delimiter.as_deref());
         let begin = rollup.after(query.after.as_deref());
         let mut walk = Walk::start(&self.index.directories, (lease, bucket), Meets::Live, &query.prefix, &begin).await?;
-        while let Some(step) = walk.next() {
+        while let Some(step) = walk.next().await? {
             let common = rollup.common(step.text()).map(str::to_owned);
             let item = match (common, step) {
                 (Some(common), _) => {
-                    walk.pass(&common);
+                    walk.pass(&common).await?;
                     ListItem::Prefix(common)
                 }
                 (None, Step::Directory(path, token)) => {

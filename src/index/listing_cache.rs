@@ -1,6 +1,6 @@
 //! Which opened directories are kept, and which go first.
 
-use super::directory::Directory;
+use super::view::View;
 use crate::domain::{BucketId, TenantId, limits};
 use crate::engine::Token;
 use std::collections::{BTreeMap, HashMap};
@@ -16,10 +16,13 @@ pub(super) struct DirectoryId {
 }
 
 /// A directory as it was at a mark.
+#[derive(Clone)]
 pub(super) struct Kept {
-    pub(super) directory: Arc<Directory>,
+    pub(super) view: View,
     pub(super) mark: u64,
     pub(super) epoch: u64,
+    /// How many rows no run holds, and none is to be written for yet.
+    pub(super) beside_run: usize,
 }
 
 /// Where one directory is kept. Its lock makes those who want the same directory at the same time wait for one refresh.
@@ -65,7 +68,7 @@ impl ListingCache {
         Arc::clone(&slot.cell)
     }
 
-    /// Says how many names `cell` holds now. What is too much goes; an empty directory is not kept.
+    /// Says how many names `cell` may come to hold. What is too much goes; an empty directory is not kept.
     pub(super) fn weigh(&mut self, id: DirectoryId, cell: &Cell, names: usize) {
         let Some(slot) = self.slots.get_mut(&id).filter(|slot| Arc::ptr_eq(&slot.cell, cell)) else {
             return;

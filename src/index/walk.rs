@@ -1,13 +1,13 @@
 //! A walk over the keys of a bucket in byte order, directory by directory.
 
 use super::directories::{Directories, Lease};
-use super::directory::{Directory, Live, Position, Seen, What};
+use super::directory::{Live, Seen, What};
 use super::listing_cache::DirectoryId;
 use super::rollup::Begin;
+use super::view::Cursor;
 use super::{Bucket, IndexError, tokens};
 use crate::domain::EntryId;
 use crate::engine::{CurrentRow, Token, VersionKind};
-use std::sync::Arc;
 
 /// Which keys a walk meets.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,11 +46,10 @@ pub(super) struct Walk<'w> {
 }
 
 struct Level {
-    directory: Arc<Directory>,
+    cursor: Cursor,
     path: String,
     /// What names must begin with: the rest of the listing's prefix in the directory where the walk begins.
     within: String,
-    at: Position,
 }
 
 impl<'w> Walk<'w> {
@@ -71,19 +70,19 @@ impl<'w> Walk<'w> {
     }
 
     /// The next thing; past all that the walk does not meet.
-    pub(super) fn next(&mut self) -> Option<Step> {
-        loop {
-            let level = self.levels.last_mut()?;
-            let Some(seen) = level.directory.at(level.at).filter(|seen| seen.text.starts_with(&level.within)) else {
+    pub(super) async fn next(&mut self) -> Result<Option<Step>, IndexError> {
+        while let Some(level) = self.levels.last_mut() {
+            let Some(seen) = level.cursor.peek().await?.filter(|seen| seen.text.starts_with(&level.within)) else {
                 self.levels.pop();
                 continue;
             };
             let step = met(self.meets, &level.path, seen);
-            level.at = level.directory.after(level.at);
+            level.cursor.advance();
             if step.is_some() {
-                return step;
+                return Ok(step);
             }
         }
+        Ok(None)
     }
 
     /// Goes into the directory that [`Walk::next`] has just come to.
@@ -92,20 +91,22 @@ impl<'w> Walk<'w> {
     }
 
     /// Goes past every key that begins with `prefix`, which must be longer than the path of the directory it is in.
-    pub(super) fn pass(&mut self, prefix: &str) {
-        let Some(level) = self.levels.last_mut() else {
-            return;
-        };
-        if let Some(rest) = prefix.strip_prefix(&level.path) {
-            level.at = level.directory.seek(|item| item < rest || item.starts_with(rest));
+    pub(super) async fn pass(&mut self, prefix: &str) -> Result<(), IndexError> {
+        let Some(level) = self.levels.last_mut() else { return Ok(()) };
+        match prefix.strip_prefix(&level.path) {
+            Some(rest) => level.cursor.seek(|item| item < rest || item.starts_with(rest)).await,
+            None => Ok(()),
         }
     }
 
     async fn push(&mut self, path: String, within: String, token: Token) -> Result<(), IndexError> {
         let id = DirectoryId { tenant: self.bucket.tenant, bucket: self.bucket.id, token };
-        let directory = self.directories.open(&self.lease, id, &path).await?;
-        let at = directory.seek(|item| item < within.as_str());
-        self.levels.push(Level { directory, path, within, at });
+        let view = self.directories.open(&self.lease, id, &path).await?;
+        let mut cursor = Cursor::new(view, self.directories.source(&self.lease));
+        if !within.is_empty() {
+            cursor.seek(|item| item < within.as_str()).await?;
+        }
+        self.levels.push(Level { cursor, path, within });
         Ok(())
     }
 
@@ -125,15 +126,14 @@ impl<'w> Walk<'w> {
             let within = level.within.as_str();
             let on_the_way = rest.find('/').map(|slash| rest.split_at(slash + 1));
             let Some((segment, _)) = on_the_way.filter(|(_, below)| !(below.is_empty() && is_prefix(begin))) else {
-                level.at = level.directory.seek(|item| item < within || begin.is_after(rest, item));
-                return Ok(());
+                return level.cursor.seek(|item| item < within || begin.is_after(rest, item)).await;
             };
-            level.at = level.directory.seek(|item| item < within || item < segment);
-            let next = level.directory.at(level.at).filter(|seen| seen.text == segment && segment.starts_with(within));
+            level.cursor.seek(|item| item < within || item < segment).await?;
+            let next = level.cursor.peek().await?.filter(|seen| seen.text == segment && segment.starts_with(within));
             let Some(Step::Directory(path, token)) = next.and_then(|seen| met(self.meets, &level.path, seen)) else {
                 return Ok(());
             };
-            level.at = level.directory.after(level.at);
+            level.cursor.advance();
             self.push(path, String::new(), token).await?;
         }
         Ok(())

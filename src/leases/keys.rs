@@ -49,6 +49,8 @@ pub struct IndexKey {
     pub attributes: UseKey,
     /// Makes row MACs.
     pub row_mac: UseKey,
+    /// Seals sorted runs of directories.
+    pub runs: UseKey,
     /// Wraps secrets.
     pub wrap_secret: UseKey,
     /// Seals continuation tokens.
@@ -86,6 +88,7 @@ impl IndexKey {
             version,
             attributes: master.derive(KeyUse::SealAttributes),
             row_mac: master.derive(KeyUse::RowMac),
+            runs: master.derive(KeyUse::SealRun),
             wrap_secret: master.derive(KeyUse::WrapSecret),
             cursor: master.derive(KeyUse::Cursor),
             master,

@@ -97,6 +97,7 @@ impl From<IndexError> for Fault {
             IndexError::Stopping => unavailable("index", &error),
             IndexError::Tampered { .. }
             | IndexError::UnknownKey { .. }
+            | IndexError::UnfitRun { .. }
             | IndexError::Seal(_)
             | IndexError::Form(_)
             | IndexError::Misfit => internal(&error),

@@ -1,4 +1,4 @@
-use super::{PlaceOfPart, framing};
+use super::{PlaceOfPart, PlaceOfRun, RunExtent, framing};
 use crate::domain::{BucketId, EventId, EventKeyId, KekPurpose, PrincipalId, TenantId, UploadId, VersionId};
 use std::fmt;
 
@@ -102,6 +102,23 @@ impl Context {
     #[must_use]
     pub fn cursor(tenant: TenantId, bucket: BucketId) -> Self {
         Self::new("cursor", &[tenant.as_bytes(), bucket.as_bytes()])
+    }
+
+    /// The head of a sorted run: what it covers, and how much of it there must be.
+    #[must_use]
+    pub fn run(place: PlaceOfRun, extent: RunExtent) -> Self {
+        let PlaceOfRun { tenant, bucket, directory, run } = place;
+        let RunExtent { epoch, mark, pages, items } = extent;
+        let place: [&[u8]; 4] = [tenant.as_bytes(), bucket.as_bytes(), &directory, run.as_bytes()];
+        let numbers: [&[u8]; 4] = [&epoch.to_be_bytes(), &mark.to_be_bytes(), &pages.to_be_bytes(), &items.to_be_bytes()];
+        Self::new("run", &[place, numbers].concat())
+    }
+
+    /// One page of a sorted run.
+    #[must_use]
+    pub fn run_page(place: PlaceOfRun, page: u32) -> Self {
+        let PlaceOfRun { tenant, bucket, directory, run } = place;
+        Self::new("run-page", &[tenant.as_bytes(), bucket.as_bytes(), &directory, run.as_bytes(), &page.to_be_bytes()])
     }
 
     /// The file that holds a root.

@@ -24,6 +24,8 @@ pub enum KeyUse {
     SealAttributes,
     /// Makes the MACs of rows.
     RowMac,
+    /// Seals sorted runs of directories.
+    SealRun,
     /// Seals continuation tokens.
     Cursor,
     /// Seals session credentials.
@@ -58,6 +60,7 @@ impl KeyUse {
             Self::WrapSecret => "wrap-secret",
             Self::SealAttributes => "seal-attributes",
             Self::RowMac => "row-mac",
+            Self::SealRun => "seal-run",
             Self::Cursor => "cursor",
             Self::Session => "session",
             Self::WrapEventKey => "wrap-event-key",
@@ -216,6 +219,7 @@ mod tests {
             KeyUse::WrapSecret,
             KeyUse::SealAttributes,
             KeyUse::RowMac,
+            KeyUse::SealRun,
             KeyUse::Cursor,
             KeyUse::Session,
             KeyUse::WrapEventKey,

@@ -3,10 +3,11 @@
 use crate::buckets::with_bucket;
 use crate::model;
 use crate::rows::{NOW, directory_token, events_of, first_version, key_token, version};
+use crate::runs;
 use crate::versions::{done, found, removal};
 use crate::view::View;
-use hozon::domain::{EntryId, ManualClock};
-use hozon::engine::{Committed, Engine, EngineError, SqliteEngine, SqliteSettings, VersionChange, VersionRow, Which};
+use hozon::domain::{Clock, EntryId, ManualClock};
+use hozon::engine::{Changed, Committed, Engine, EngineError, SqliteEngine, SqliteSettings, VersionChange, VersionRow, Which};
 use proptest::prelude::{ProptestConfig, proptest};
 use rusqlite::Connection;
 use std::fs;
@@ -273,4 +274,59 @@ async fn a_cache_older_than_the_tombstones_begins_again() {
     young.refresh(&engine, bucket.id, "a/", 1).await;
     assert_eq!((old.reloads, young.reloads, cold.reloads), (1, 0, 0));
     assert_eq!((&old.content, &young.content), (&cold.content, &cold.content));
+}
+
+#[tokio::test]
+async fn a_run_ends_before_what_it_needs_is_forgotten() {
+    let place = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(NOW));
+    let sqlite = Arc::new(open_at(&place.path().join("index.sqlite"), Arc::clone(&clock)).unwrap());
+    let engine: Arc<dyn Engine> = Arc::clone(&sqlite) as Arc<dyn Engine>;
+    let bucket = with_bucket(&engine).await;
+    let rows = ["a/gone", "a/stays", "b/stays"].map(|key| (key, version(&bucket, EntryId::random())));
+    for (key, row) in &rows {
+        done(&engine, first_version(key, row.clone())).await;
+    }
+    let mark = engine.directory_changes(bucket.id, directory_token("a/"), 0, 100).await.unwrap().mark;
+    let (a, b) = (runs::run(bucket.id, "a/", mark, 40), runs::run(bucket.id, "b/", mark, 1));
+    assert_eq!(runs::write(&engine, &a).await, Changed::Done);
+    assert_eq!(runs::write(&engine, &b).await, Changed::Done);
+    let entry = found(&engine, &bucket, "a/gone", Which::Current).await.entry;
+    done(&engine, removal(&entry, &rows[0].1, None)).await;
+    let half_a_day = Duration::from_secs(12 * 3_600);
+    assert!(engine.aging_runs(NOW, 10).await.unwrap().is_empty());
+    clock.advance(half_a_day);
+    assert_eq!(engine.aging_runs(clock.now(), 10).await.unwrap(), [(bucket.tenant, a.clone())]);
+    sqlite.forget_old().await.unwrap();
+    assert_eq!(runs::told(&engine, bucket.id, "a/").await, Some(a.clone()));
+    clock.advance(half_a_day + Duration::from_secs(1));
+    sqlite.forget_old().await.unwrap();
+    // The tombstone has gone, and with it the run that would still show the key; of the other directory nothing went.
+    assert_eq!(runs::told(&engine, bucket.id, "a/").await, None);
+    assert_eq!(runs::told(&engine, bucket.id, "b/").await, Some(b));
+    assert_eq!(engine.run_pages(a.id, 0, 9).await.unwrap(), [[0; 0]; 0]);
+    // Nor does one become whole that was begun before.
+    assert_eq!(runs::write(&engine, &runs::run(bucket.id, "a/", mark, 1)).await, Changed::Conflict);
+}
+
+#[tokio::test]
+async fn a_run_whose_maker_has_gone_goes_too() {
+    let place = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(NOW));
+    let path = place.path().join("index.sqlite");
+    let sqlite = Arc::new(open_at(&path, Arc::clone(&clock)).unwrap());
+    let engine: Arc<dyn Engine> = Arc::clone(&sqlite) as Arc<dyn Engine>;
+    let bucket = with_bucket(&engine).await;
+    let (left, next) = (runs::run(bucket.id, "a/", 0, 20), runs::run(bucket.id, "a/", 0, 1));
+    assert_eq!(runs::begin(&engine, &left).await, Changed::Done);
+    assert_eq!(engine.put_run_pages(left.id, 0, vec![vec![1; 9_000]; 20]).await.unwrap(), Changed::Done);
+    clock.advance(Duration::from_secs(3_000));
+    assert_eq!(runs::begin(&engine, &next).await, Changed::Conflict);
+    clock.advance(Duration::from_secs(700));
+    assert_eq!(runs::write(&engine, &next).await, Changed::Done);
+    sqlite.forget_old().await.unwrap();
+    let count = |table: &str| -> u32 {
+        Connection::open(&path).unwrap().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((count("runs"), count("run_pages")), (1, 1));
 }

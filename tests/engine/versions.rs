@@ -114,6 +114,23 @@ pub(crate) async fn versions_come_newest_first_and_in_pages(engine: Arc<dyn Engi
     assert!(first.windows(2).all(|pair| pair[0].seq > pair[1].seq));
 }
 
+pub(crate) async fn versions_of_several_entries_come_entry_by_entry(engine: Arc<dyn Engine>) {
+    let bucket = with_bucket(&engine).await;
+    let (one, two) = (EntryId::random(), EntryId::random());
+    for (key, id) in [("a", one), ("b", two)] {
+        done(&engine, first_version(key, version(&bucket, id))).await;
+        let entry = found(&engine, &bucket, key, Which::Current).await.entry;
+        done(&engine, next_version(&entry, version(&bucket, id))).await;
+    }
+    let both = [engine.versions(two, None, 9).await.unwrap(), engine.versions(one, None, 9).await.unwrap()].concat();
+    assert_eq!(both.len(), 4);
+    let asked = vec![two, EntryId::random(), one];
+    assert_eq!(engine.versions_of(asked.clone(), 9).await.unwrap(), both);
+    assert_eq!(engine.versions_of(asked.clone(), 3).await.unwrap(), both[..3]);
+    assert_eq!(engine.versions_of(asked, 2).await.unwrap(), both[..2]);
+    assert!(engine.versions_of(Vec::new(), 9).await.unwrap().is_empty());
+}
+
 pub(crate) async fn a_key_that_exists_cannot_be_inserted_again(engine: Arc<dyn Engine>) {
     let bucket = with_bucket(&engine).await;
     let first = version(&bucket, EntryId::random());

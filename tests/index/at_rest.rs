@@ -3,6 +3,7 @@
 use super::support::sqlite;
 use super::tamper::Scene;
 use hozon::engine::{Nullness, SqliteEngine};
+use hozon::index::{ListQuery, RunSettings};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::path::Path;
@@ -96,10 +97,14 @@ fn bytes_below(directory: &Path) -> Vec<u8> {
 #[tokio::test]
 async fn no_name_patient_or_metadata_stands_in_the_files() {
     let directory = tempfile::tempdir().unwrap();
-    let scene = Scene::over(sqlite(directory.path())).await;
+    let mut scene = Scene::over(sqlite(directory.path())).await;
+    scene.house = scene.house.with_runs(RunSettings { items_min: 1, changes_min: 1, ..RunSettings::default() });
     let name = "canary-directory/canary-key";
     let new = scene.house.content(&scene.bucket, name, Nullness::Numbered, 1).await;
     scene.house.put(&scene.bucket, name, new).await.unwrap();
+    let everything = ListQuery { limit: 100, ..ListQuery::default() };
+    assert_eq!(scene.house.index.of(scene.bucket.tenant).list(&scene.bucket, &everything).await.unwrap().items.len(), 5);
+    assert_eq!(scene.house.index.write_runs().await.unwrap(), 4);
     let bytes = bytes_below(directory.path());
     let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(holds("chart.medical"), "the class stands in clear, so the search finds what is there");

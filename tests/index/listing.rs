@@ -4,7 +4,7 @@ use super::memory::Memory;
 use super::support::{House, NOW, marker, nullness, sqlite};
 use hozon::domain::{ManualClock, VersionId, Versioning};
 use hozon::engine::{Committed, Engine, Nullness, SqliteEngine, SqliteSettings, VersionKind, Which};
-use hozon::index::{Bucket, Index, ListItem, ListQuery, NewVersion, VersionItem, VersionMarker, VersionsQuery};
+use hozon::index::{Bucket, Index, ListItem, ListQuery, NewVersion, RunSettings, VersionItem, VersionMarker, VersionsQuery};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ enum Step {
     Hide(String),
     /// The version with this number, counted over all that there are.
     Remove(usize),
+    /// Sorted runs that listings have asked for are written.
+    WriteRuns,
     List(ListQuestion),
 }
 
@@ -54,8 +56,17 @@ fn step() -> impl Strategy<Value = Step> {
         6 => text(1..6).prop_map(Step::Put),
         1 => text(1..4).prop_map(Step::Hide),
         3 => (0..1_000_usize).prop_map(Step::Remove),
-        2 => question().prop_map(Step::List),
+        2 => Just(Step::WriteRuns),
+        3 => question().prop_map(Step::List),
     ]
+}
+
+/// Runs as they are, and for directories of a few keys: written late, early, or anew after each change.
+fn runs() -> impl Strategy<Value = RunSettings> {
+    let tiny = (1..5_usize, 1..4_usize, 1..3_usize, 0..4_usize);
+    let tiny =
+        tiny.prop_map(|(items_min, page_items, pages_kept, changes_min)| RunSettings { items_min, page_items, pages_kept, changes_min });
+    prop_oneof![1 => Just(RunSettings::default()), 3 => tiny]
 }
 
 fn versioning() -> impl Strategy<Value = Versioning> {
@@ -188,8 +199,8 @@ async fn compare(house: &House, bucket: &Bucket, model: &Model, asked: &ListQues
     }
 }
 
-async fn run(engine: Arc<dyn Engine>, versioning: Versioning, steps: Vec<Step>) {
-    let house = House::over(engine).await;
+async fn run(engine: Arc<dyn Engine>, runs: RunSettings, versioning: Versioning, steps: Vec<Step>) {
+    let house = House::over(engine).await.with_runs(runs);
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", versioning).await;
     let mut model = Model::new();
@@ -199,6 +210,9 @@ async fn run(engine: Arc<dyn Engine>, versioning: Versioning, steps: Vec<Step>) 
             Step::Hide(key) if bucket.versioning == Versioning::Off && !key.is_empty() => {}
             Step::Hide(key) => write(&house, &bucket, &mut model, &key, VersionKind::DeleteMarker).await,
             Step::Remove(number) => remove(&house, &bucket, &mut model, number).await,
+            Step::WriteRuns => {
+                house.index.write_runs().await.unwrap();
+            }
             Step::List(asked) => compare(&house, &bucket, &model, &asked).await,
         }
     }
@@ -216,8 +230,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bucket_lists_as_a_sorted_map_would(versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
-        on_a_runtime(run(Arc::new(Memory::default()), versioning, steps));
+    fn any_bucket_lists_as_a_sorted_map_would(runs in runs(), versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
+        on_a_runtime(run(Arc::new(Memory::default()), runs, versioning, steps));
     }
 }
 
@@ -226,9 +240,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bucket_in_sqlite_lists_as_a_sorted_map_would(versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
+    fn any_bucket_in_sqlite_lists_as_a_sorted_map_would(runs in runs(), versioning in versioning(), steps in prop::collection::vec(step(), 1..60)) {
         let directory = tempfile::tempdir().unwrap();
-        on_a_runtime(run(sqlite(directory.path()), versioning, steps));
+        on_a_runtime(run(sqlite(directory.path()), runs, versioning, steps));
     }
 }
 
@@ -244,7 +258,12 @@ fn keys_that_look_like_directories_list_in_byte_order() {
             }
         }
     }
-    on_a_runtime(run(Arc::new(Memory::default()), Versioning::Off, steps));
+    on_a_runtime(run(Arc::new(Memory::default()), RunSettings::default(), Versioning::Off, steps.clone()));
+    // Again with every directory in a run of pages of two.
+    let tiny = RunSettings { items_min: 1, page_items: 2, pages_kept: 1, changes_min: 1 };
+    steps.insert(keys.len(), steps[keys.len()].clone());
+    steps.insert(keys.len() + 1, Step::WriteRuns);
+    on_a_runtime(run(Arc::new(Memory::default()), tiny, Versioning::Off, steps));
 }
 
 #[tokio::test]

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use hozon::domain::{
-    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, Standing, TenantId, UploadId, UtcTime, VersionId,
+    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId, UtcTime,
+    VersionId,
 };
 use hozon::engine::{
     AccessKeyRow, BucketRow, Changed, Committed, Credential, DekRow, DirectoryChanges, DirectoryRow, Engine, EngineError, EntryChange,
-    EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, JournalRow, KekRow, Nullness, PartRow, PrincipalRow, ProviderLogRow,
+    EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, JournalRow, KekRow, Nullness, PartRow, PrincipalRow, ProviderLogRow, RunRow,
     SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionKind, VersionRow, Which,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -29,10 +30,21 @@ pub(super) struct Tables {
     pub(super) parts: BTreeMap<(VersionId, u32), PartRow>,
     pub(super) uploads: HashMap<UploadId, UploadRow>,
     pub(super) upload_parts: BTreeMap<(UploadId, u32), UploadPartRow>,
+    pub(super) runs: HashMap<RunId, Run>,
     pub(super) gone: Vec<(u64, BucketId, Token, EntryId)>,
     pub(super) mark: u64,
     pub(super) seq: u64,
     pub(super) epoch: u64,
+    /// How many times pages of runs were asked for.
+    pub(super) page_reads: usize,
+}
+
+/// A run: under way while it has no head.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) place: (BucketId, Token),
+    pub(super) head: Option<RunRow>,
+    pub(super) pages: BTreeMap<u32, Vec<u8>>,
 }
 
 impl Memory {
@@ -146,7 +158,9 @@ impl Tables {
         let gone = self.gone.iter().filter(|g| g.1 == bucket && g.2 == directory);
         all.extend(gone.map(|g| (g.0, Change::Gone(g.3))));
         let mut newer = all.into_iter().filter(|(at, _)| *at > mark);
-        let mut page = DirectoryChanges { epoch: self.epoch, mark, ..DirectoryChanges::default() };
+        let run = self.runs.values().find(|run| run.place == (bucket, directory) && run.head.is_some());
+        let run = run.and_then(|run| run.head.clone());
+        let mut page = DirectoryChanges { epoch: self.epoch, mark, run, ..DirectoryChanges::default() };
         for (at, change) in newer.by_ref().take(limit) {
             page.mark = at;
             match change {
@@ -255,6 +269,50 @@ impl Engine for Memory {
     }
     async fn directory_changes(&self, bucket: BucketId, directory: Token, mark: u64, limit: usize) -> Answer<DirectoryChanges> {
         Ok(self.tables().changes(bucket, directory, mark, limit))
+    }
+    async fn versions_of(&self, entries: Vec<EntryId>, limit: usize) -> Answer<Vec<VersionRow>> {
+        let tables = self.tables();
+        Ok(entries.into_iter().flat_map(|entry| tables.versions_of(entry)).take(limit).collect())
+    }
+    async fn begin_run(&self, bucket: BucketId, directory: Token, run: RunId) -> Answer<Changed> {
+        let mut tables = self.tables();
+        if tables.runs.values().any(|run| run.place == (bucket, directory) && run.head.is_none()) {
+            return Ok(Changed::Conflict);
+        }
+        tables.runs.insert(run, Run { place: (bucket, directory), head: None, pages: BTreeMap::new() });
+        Ok(Changed::Done)
+    }
+    async fn put_run_pages(&self, run: RunId, first: u32, pages: Vec<Vec<u8>>) -> Answer<Changed> {
+        match self.tables().runs.get_mut(&run).filter(|run| run.head.is_none()) {
+            Some(run) => run.pages.extend((first..).zip(pages)),
+            None => return Ok(Changed::Conflict),
+        }
+        Ok(Changed::Done)
+    }
+    async fn complete_run(&self, row: RunRow) -> Answer<Changed> {
+        let mut tables = self.tables();
+        let is_whole = tables.runs.get(&row.id).is_some_and(|run| run.head.is_none() && run.pages.keys().copied().eq(0..row.pages));
+        if !is_whole || row.epoch != tables.epoch {
+            return Ok(Changed::Conflict);
+        }
+        tables.runs.retain(|_, run| run.place != (row.bucket, row.directory) || run.head.is_none());
+        let run = tables.runs.get_mut(&row.id).unwrap();
+        run.head = Some(row);
+        Ok(Changed::Done)
+    }
+    async fn end_run(&self, run: RunId) -> Answer<()> {
+        self.tables().runs.remove(&run);
+        Ok(())
+    }
+    async fn run_pages(&self, run: RunId, first: u32, limit: usize) -> Answer<Vec<Vec<u8>>> {
+        let mut tables = self.tables();
+        tables.page_reads += 1;
+        let Some(run) = tables.runs.get(&run) else { return Ok(Vec::new()) };
+        Ok((first..).map_while(|number| run.pages.get(&number).cloned()).take(limit).collect())
+    }
+    async fn aging_runs(&self, _: UtcTime, _: usize) -> Answer<Vec<(TenantId, RunRow)>> {
+        // It keeps all that has gone.
+        Ok(Vec::new())
     }
     async fn create_upload(&self, row: UploadRow, uploads_max: usize, _events: Events) -> Answer<Changed> {
         let mut tables = self.tables();

@@ -6,7 +6,7 @@ use hozon::domain::{
     RecordState, TenantId, UtcTime, VersionId, Versioning,
 };
 use hozon::engine::{Committed, Engine, Events, Nullness, SqliteEngine, SqliteSettings, Which};
-use hozon::index::{Bucket, Index, IndexError, NewBucket, NewContent, NewVersion};
+use hozon::index::{Bucket, Index, IndexError, NewBucket, NewContent, NewVersion, RunSettings};
 use hozon::leases::{LeaseSettings, Leases, ManualMonotonic};
 use hozon::root::{Protection, Root};
 use hozon::seal::{Aead, FreshDataKey, PlaceOfVersion, Plaintext, SealError, Sealer};
@@ -19,6 +19,8 @@ pub(super) struct House {
     pub(super) index: Arc<Index>,
     pub(super) leases: Leases,
     blobs: BlobStore,
+    root: Arc<Root>,
+    runs: RunSettings,
     _root: tempfile::TempDir,
 }
 
@@ -26,18 +28,36 @@ impl House {
     pub(super) async fn over(engine: Arc<dyn Engine>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = Arc::new(Root::create_file(&directory.path().join("root"), &Protection::FileMode).unwrap());
-        let leases = Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), Arc::new(ManualMonotonic::default()));
+        let leases = leases(&engine, &root);
         Self {
             index: Arc::new(Index::new(engine, Arc::new(leases.clone()))),
             leases,
             blobs: BlobStore::open(&BlobSettings::Memory).unwrap(),
+            root,
+            runs: RunSettings::default(),
             _root: directory,
         }
     }
 
+    /// The same house whose directories get runs as `runs` says.
+    pub(super) fn with_runs(self, runs: RunSettings) -> Self {
+        let house = Self { runs, ..self };
+        Self { index: Arc::new(house.cold()), ..house }
+    }
+
+    /// The house after all of it has stopped and `open` has opened the database again.
+    pub(super) fn restarted(self, open: impl FnOnce() -> Arc<dyn Engine>) -> Self {
+        let Self { index, leases: held, root, .. } = self;
+        drop((index, held));
+        let engine = open();
+        let leases = leases(&engine, &root);
+        let index = Arc::new(Index::with_runs(engine, Arc::new(leases.clone()), self.runs));
+        Self { index, leases, root, blobs: self.blobs, runs: self.runs, _root: self._root }
+    }
+
     /// The same house with nothing kept in memory.
     pub(super) fn cold(&self) -> Index {
-        Index::new(Arc::clone(self.index.engine()), Arc::new(self.leases.clone()))
+        Index::with_runs(Arc::clone(self.index.engine()), Arc::new(self.leases.clone()), self.runs)
     }
 
     pub(super) async fn tenant(&self, name: &str) -> TenantId {
@@ -85,6 +105,10 @@ impl House {
         let deletable = was.version.as_ref().unwrap().deletable(NOW).unwrap();
         index.remove(&was, deletable, Events::default()).await
     }
+}
+
+fn leases(engine: &Arc<dyn Engine>, root: &Arc<Root>) -> Leases {
+    Leases::new(Arc::clone(engine), Arc::clone(root), LeaseSettings::default(), Arc::new(ManualMonotonic::default()))
 }
 
 pub(super) fn sqlite(directory: &Path) -> Arc<SqliteEngine> {

@@ -105,6 +105,27 @@ impl Engine for KeysEngine {
     async fn versions(&self, _: EntryId, _: Option<u64>, _: usize) -> Result<Vec<VersionRow>, EngineError> {
         no()
     }
+    async fn versions_of(&self, _: Vec<EntryId>, _: usize) -> Result<Vec<VersionRow>, EngineError> {
+        no()
+    }
+    async fn begin_run(&self, _: BucketId, _: Token, _: RunId) -> Result<Changed, EngineError> {
+        no()
+    }
+    async fn put_run_pages(&self, _: RunId, _: u32, _: Vec<Vec<u8>>) -> Result<Changed, EngineError> {
+        no()
+    }
+    async fn complete_run(&self, _: RunRow) -> Result<Changed, EngineError> {
+        no()
+    }
+    async fn end_run(&self, _: RunId) -> Result<(), EngineError> {
+        no()
+    }
+    async fn run_pages(&self, _: RunId, _: u32, _: usize) -> Result<Vec<Vec<u8>>, EngineError> {
+        no()
+    }
+    async fn aging_runs(&self, _: UtcTime, _: usize) -> Result<Vec<(TenantId, RunRow)>, EngineError> {
+        no()
+    }
     async fn parts(&self, _: VersionId, _: ByteRange) -> Result<Vec<PartRow>, EngineError> {
         no()
     }

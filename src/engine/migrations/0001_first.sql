@@ -66,12 +66,16 @@ CREATE TABLE tombstones (
 ) STRICT;
 CREATE INDEX tombstones_of_parent ON tombstones (bucket, parent);
 
--- The place of sealed sorted runs of huge directories.
+-- Sealed sorted runs of huge directories. `state`: 1 under way, 2 the directory's run, 3 ended: its pages go, then the row.
+-- What is known only of a whole run is null before.
 CREATE TABLE runs (
-  bucket BLOB NOT NULL, directory BLOB NOT NULL, run BLOB NOT NULL, page INTEGER NOT NULL,
-  first_mark INTEGER NOT NULL, last_mark INTEGER NOT NULL, kek_version INTEGER NOT NULL, sealed_names BLOB NOT NULL,
-  PRIMARY KEY (bucket, directory, run, page)
+  run BLOB PRIMARY KEY, bucket BLOB NOT NULL, directory BLOB NOT NULL, state INTEGER NOT NULL, begun INTEGER NOT NULL,
+  epoch INTEGER, mark INTEGER, pages INTEGER, items INTEGER, kek_version INTEGER, sealed_path BLOB
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX runs_whole ON runs (bucket, directory) WHERE state = 2;
+CREATE UNIQUE INDEX runs_under_way ON runs (bucket, directory) WHERE state = 1;
+CREATE INDEX runs_by_state ON runs (state, begun);
+CREATE TABLE run_pages (run BLOB NOT NULL, page INTEGER NOT NULL, sealed BLOB NOT NULL, UNIQUE (run, page)) STRICT;
 
 CREATE TABLE versions (
   seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, bucket BLOB NOT NULL, entry BLOB NOT NULL, kind INTEGER NOT NULL, nullness INTEGER NOT NULL,

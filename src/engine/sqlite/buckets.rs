@@ -62,6 +62,7 @@ pub(super) fn delete(connection: &Connection, id: BucketId, revision: u64, event
     if exists(connection, held, [id.as_bytes()])? {
         return Ok(Step::Undo(Changed::Conflict));
     }
+    rows_changed(connection, "UPDATE runs SET state = 3 WHERE bucket = ? AND state < 3", [id.as_bytes()])?;
     let sql = "DELETE FROM buckets WHERE id = ? AND revision = ?";
     let changed = rows_changed(connection, sql, params![id.as_bytes(), whole(revision)])?;
     concluded(connection, changed, events)

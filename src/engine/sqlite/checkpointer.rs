@@ -1,5 +1,5 @@
 use super::writer::{Step, Writer};
-use super::{journal, listing};
+use super::{journal, listing, runs};
 use crate::domain::{Clock, limits};
 use crate::engine::EngineError;
 use rusqlite::Connection;
@@ -62,7 +62,8 @@ pub(super) fn forget_some(connection: &Connection, clock: &dyn Clock) -> Result<
     let before = clock.now().minus(limits::TOMBSTONES_LIFE);
     let tombstones = listing::forget_tombstones(connection, before, FORGOTTEN_AT_ONCE)?;
     let counts = journal::forget_provider_log(connection, limits::PROVIDER_LOG_ROWS_MAX, FORGOTTEN_AT_ONCE)?;
-    Ok(Step::Keep(tombstones < FORGOTTEN_AT_ONCE && counts < FORGOTTEN_AT_ONCE))
+    let are_runs_done = runs::forget_ended(connection, clock.now().minus(limits::RUN_WRITE_MAX))?;
+    Ok(Step::Keep(are_runs_done && tombstones < FORGOTTEN_AT_ONCE && counts < FORGOTTEN_AT_ONCE))
 }
 
 fn forget(writer: &Weak<Writer>, clock: &Arc<dyn Clock>) -> bool {

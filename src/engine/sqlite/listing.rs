@@ -2,10 +2,11 @@
 
 use super::cells::{Cells, whole};
 use super::directories::{directory_columns, directory_of, entry_columns, entry_of};
-use super::{all, one, rows_changed};
+use super::{all, one, rows_changed, runs};
 use crate::domain::{BucketId, EntryId, UtcTime};
 use crate::engine::{DirectoryChanges, EngineError, Token};
 use rusqlite::{Connection, params};
+use std::collections::HashMap;
 
 /// One page of what changed in a directory after `mark`: entries, directories and tombstones, merged by their marks.
 pub(super) fn changes(
@@ -49,16 +50,27 @@ pub(super) fn changes(
         more: end.is_some(),
         epoch,
         horizon,
+        run: runs::of_directory(&snapshot, (bucket, directory))?,
     })
 }
 
-/// Forgets tombstones from before `before`, the oldest first, and moves the horizon over them. Returns how many.
+/// Forgets tombstones from before `before`, the oldest first, and moves the horizon over them. Runs that needed one of
+/// them end. Returns how many.
 pub(super) fn forget_tombstones(connection: &Connection, before: UtcTime, limit: usize) -> Result<usize, EngineError> {
     let sql = "DELETE FROM tombstones WHERE mark IN
-                 (SELECT mark FROM (SELECT mark, at FROM tombstones ORDER BY mark LIMIT ?2) WHERE at < ?1) RETURNING mark";
+                 (SELECT mark FROM (SELECT mark, at FROM tombstones ORDER BY mark LIMIT ?2) WHERE at < ?1) RETURNING mark, bucket, parent";
     let values = params![before.micros(), whole(limit as u64)];
-    let forgotten = all(connection, sql, values, |row| Cells::new(row, "tombstones").number::<u64>())?;
-    if let Some(last) = forgotten.iter().max() {
+    let forgotten = all(connection, sql, values, |row| {
+        let mut cells = Cells::new(row, "tombstones");
+        Ok((cells.number::<u64>()?, (cells.id(BucketId::from_bytes)?, cells.token()?)))
+    })?;
+    // The newest of each directory comes last here, and its mark stays.
+    let mut newest: Vec<_> = forgotten.iter().map(|(mark, place)| (*place, *mark)).collect();
+    newest.sort_unstable_by_key(|(_, mark)| *mark);
+    for (place, mark) in newest.into_iter().collect::<HashMap<_, _>>() {
+        runs::end_before(connection, place, mark)?;
+    }
+    if let Some((last, _)) = forgotten.iter().max_by_key(|(mark, _)| *mark) {
         let sql = "UPDATE counters SET value = max(value, ?) WHERE name = 'horizon'";
         rows_changed(connection, sql, [whole(*last)])?;
     }
@@ -66,7 +78,7 @@ pub(super) fn forget_tombstones(connection: &Connection, before: UtcTime, limit:
 }
 
 /// The newest mark, the horizon, the epoch.
-fn counters(connection: &Connection) -> Result<(u64, u64, u64), EngineError> {
+pub(super) fn counters(connection: &Connection) -> Result<(u64, u64, u64), EngineError> {
     let sql = "SELECT m.value, h.value, e.value FROM counters m, counters h, counters e
                WHERE m.name = 'mark' AND h.name = 'horizon' AND e.name = 'epoch'";
     let read = one(connection, sql, [], |row| {

@@ -76,6 +76,19 @@ pub(super) fn of_entry(connection: &Connection, entry: EntryId, before: Option<u
     all(connection, sql, values, |row| version_of(&mut Cells::new(row, "versions")))
 }
 
+/// Versions of several entries at one moment, until there are `limit`.
+pub(super) fn of_entries(connection: &Connection, entries: &[EntryId], limit: usize) -> Result<Vec<VersionRow>, EngineError> {
+    let snapshot = connection.unchecked_transaction().map_err(failure)?;
+    let mut found = Vec::new();
+    for entry in entries {
+        if found.len() >= limit {
+            break;
+        }
+        found.extend(of_entry(&snapshot, *entry, None, limit - found.len())?);
+    }
+    Ok(found)
+}
+
 pub(super) fn parts(connection: &Connection, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError> {
     if range.is_empty() {
         return Ok(Vec::new());
