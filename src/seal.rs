@@ -32,7 +32,7 @@ pub use aead::{Aead, SelfTestFailed};
 pub use context::Context;
 pub use data_key::{FreshDataKey, FreshPartKey, OpenedDataKey};
 pub use error::{OpenError, SealError};
-pub use key::{KeyUse, MasterKey, UseKey};
+pub use key::{KeyUse, MacKey, MasterKey, UseKey};
 pub use manifest::{Manifest, ManifestFacts, ManifestPart};
 pub use name::NameKey;
 pub use opener::{Opener, SealedChunks};

@@ -53,6 +53,7 @@ const MINTS_BY_METHOD: &[(&str, &str, &[&str])] = &[("leases", "data", &["keys"]
 const PROOFS: &[&str] = &[
     "MasterKey",
     "UseKey",
+    "MacKey",
     "NameKey",
     "TokenSecret",
     "FreshDataKey",
@@ -67,7 +68,7 @@ const PROOFS: &[&str] = &[
 ];
 
 /// Of [`PROOFS`], the ones whose bytes must not even be printable.
-const KEYS: &[&str] = &["MasterKey", "UseKey", "NameKey", "TokenSecret", "FreshDataKey", "FreshPartKey", "OpenedDataKey"];
+const KEYS: &[&str] = &["MasterKey", "UseKey", "MacKey", "NameKey", "TokenSecret", "FreshDataKey", "FreshPartKey", "OpenedDataKey"];
 
 /// Names that say nothing about what lies in the file.
 const DUMPING_GROUNDS: &[&str] = &["util", "utils", "common", "helper", "helpers", "types", "misc", "manager", "shared"];

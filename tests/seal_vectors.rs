@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hozon::domain::{
-    AttemptId, Attributes, BucketId, ByteRange, EntryId, EventId, EventKeyId, KekPurpose, PrincipalId, TenantId, UploadId, VersionId,
+    AttemptId, Attributes, BucketId, ByteRange, EntryId, EventId, EventKeyId, KekPurpose, PrincipalId, RunId, TenantId, UploadId, VersionId,
 };
 use hozon::seal::layout::FrameLengths;
 use hozon::seal::{
     Aead, Context, FreshDataKey, KeyUse, Manifest, ManifestFacts, ManifestPart, MasterKey, OpenError, OpenedDataKey, Opener, PlaceOfPart,
-    PlaceOfVersion, PlainPool, Plaintext, SealError, SealedChunks, Sealer, TokenKind, TokenSecret,
+    PlaceOfRun, PlaceOfVersion, PlainPool, Plaintext, RunExtent, SealError, SealedChunks, Sealer, TokenKind, TokenSecret,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -191,7 +191,7 @@ fn the_frames_of_a_version_are_those_that_its_manifest_names() {
 #[test]
 fn each_use_of_a_master_key_has_the_frozen_key() {
     let document = document("keys-v1.json");
-    assert_eq!(list(&document["uses"]).len(), 14);
+    assert_eq!(list(&document["uses"]).len(), 15);
     for vector in list(&document["uses"]) {
         let parameter = |index: usize| &vector["parameters"][index];
         let purpose = match text(vector, "label") {
@@ -200,6 +200,7 @@ fn each_use_of_a_master_key_has_the_frozen_key() {
             "wrap-dek" => KeyUse::WrapDek,
             "wrap-secret" => KeyUse::WrapSecret,
             "seal-attributes" => KeyUse::SealAttributes,
+            "seal-run" => KeyUse::SealRun,
             "row-mac" => KeyUse::RowMac,
             "cursor" => KeyUse::Cursor,
             "session" => KeyUse::Session,
@@ -221,7 +222,7 @@ fn each_use_of_a_master_key_has_the_frozen_key() {
 fn each_context_opens_its_frozen_message() {
     let document = document("keys-v1.json");
     let probe = master(&document["master"]).derive(KeyUse::Probe);
-    assert_eq!(list(&document["messages"]).len(), 17);
+    assert_eq!(list(&document["messages"]).len(), 19);
     for vector in list(&document["messages"]) {
         let opened = probe.open(&context(text(vector, "kind"), &vector["fields"]), &hexadecimal(&vector["sealed"])).unwrap();
         assert_eq!(opened.as_slice(), hexadecimal(&vector["plain"]), "{vector}");
@@ -236,6 +237,7 @@ fn context(kind: &str, fields: &Value) -> Context {
     let upload = || UploadId::from_bytes(id(2));
     let principal = || PrincipalId::from_bytes(id(1));
     let part = || PlaceOfPart { tenant: tenant(), bucket: bucket(), version: version(), attempt: AttemptId::from_bytes(id(3)) };
+    let run = || PlaceOfRun { tenant: tenant(), bucket: bucket(), directory: bytes(&fields[2]), run: RunId::from_bytes(id(3)) };
     let name = |index: usize| String::from_utf8(hexadecimal(&fields[index])).unwrap();
     let epoch = |index: usize| u32::from_be_bytes(bytes(&fields[index]));
     let revision = |index: usize| u64::from_be_bytes(bytes(&fields[index]));
@@ -258,6 +260,12 @@ fn context(kind: &str, fields: &Value) -> Context {
         "event-key" => Context::event_key(tenant(), EventKeyId::from_bytes(id(1))),
         "event" => Context::event(tenant(), EventId::from_bytes(id(1))),
         "cursor" => Context::cursor(tenant(), bucket()),
+        "run" => {
+            let extent =
+                RunExtent { epoch: revision(4), mark: revision(5), pages: u32::from_be_bytes(bytes(&fields[6])), items: revision(7) };
+            Context::run(run(), extent)
+        }
+        "run-page" => Context::run_page(run(), u32::from_be_bytes(bytes(&fields[4]))),
         "root-file" => Context::root_file(),
         "probe" => Context::probe(),
         other => panic!("{other}"),

@@ -1,6 +1,6 @@
 use crate::domain::BucketId;
 use crate::engine::Token;
-use crate::seal::{KeyUse, MasterKey, NameKey, TokenKind, TokenSecret, UseKey};
+use crate::seal::{KeyUse, MacKey, MasterKey, NameKey, TokenKind, TokenSecret, UseKey};
 use std::fmt;
 
 /// All versions of a tenant key for one purpose that may be used.
@@ -48,7 +48,7 @@ pub struct IndexKey {
     /// Seals attributes, tags, profiles and part checksums.
     pub attributes: UseKey,
     /// Makes row MACs.
-    pub row_mac: UseKey,
+    pub row_mac: MacKey,
     /// Seals sorted runs of directories.
     pub runs: UseKey,
     /// Wraps secrets.
@@ -87,7 +87,7 @@ impl IndexKey {
         Self {
             version,
             attributes: master.derive(KeyUse::SealAttributes),
-            row_mac: master.derive(KeyUse::RowMac),
+            row_mac: master.derive(KeyUse::RowMac).mac_key(),
             runs: master.derive(KeyUse::SealRun),
             wrap_secret: master.derive(KeyUse::WrapSecret),
             cursor: master.derive(KeyUse::Cursor),

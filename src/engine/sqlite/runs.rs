@@ -5,7 +5,7 @@ use super::writer::Step;
 use super::{all, buckets, listing, one, rows_changed};
 use crate::domain::{BucketId, RunId, TenantId, UtcTime, limits};
 use crate::engine::{Changed, EngineError, RunRow, Token};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Params, params};
 
 /// The columns of a whole run `r`, in the order that [`run_of`] takes them.
 macro_rules! run_columns {
@@ -29,7 +29,7 @@ pub(super) fn begin(
     rows_changed(connection, sql, params![bucket.as_bytes(), directory.0, given_up])?;
     let sql = "INSERT OR IGNORE INTO runs (run, bucket, directory, state, begun) VALUES (?, ?, ?, 1, ?)";
     let values = params![run.as_bytes(), bucket.as_bytes(), directory.0, now.micros()];
-    Ok(done_if(rows_changed(connection, sql, values)? == 1))
+    change_of_one(connection, sql, values)
 }
 
 pub(super) fn put_pages(connection: &Connection, run: RunId, first: u32, pages: &[Vec<u8>]) -> Result<Step<Changed>, EngineError> {
@@ -69,7 +69,7 @@ pub(super) fn complete(connection: &Connection, row: &RunRow) -> Result<Step<Cha
         row.bucket.as_bytes(),
         row.directory.0
     ];
-    Ok(done_if(rows_changed(connection, sql, values)? == 1))
+    change_of_one(connection, sql, values)
 }
 
 pub(super) fn end(connection: &Connection, run: RunId) -> Result<(), EngineError> {
@@ -127,8 +127,10 @@ pub(super) fn forget_ended(connection: &Connection, given_up: UtcTime) -> Result
     Ok(false)
 }
 
-fn done_if(is_done: bool) -> Step<Changed> {
-    if is_done { Step::Keep(Changed::Done) } else { Step::Undo(Changed::Conflict) }
+/// Runs what changes one row, if all is as expected.
+fn change_of_one(connection: &Connection, sql: &str, values: impl Params) -> Result<Step<Changed>, EngineError> {
+    let is_done = rows_changed(connection, sql, values)? == 1;
+    Ok(if is_done { Step::Keep(Changed::Done) } else { Step::Undo(Changed::Conflict) })
 }
 
 fn run_of(cells: &mut Cells<'_>) -> Result<RunRow, EngineError> {
