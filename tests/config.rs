@@ -176,6 +176,20 @@ fn the_environment_overrides_the_file() {
 }
 
 #[test]
+fn the_environment_can_add_a_section_that_is_whole_only_in_all_its_settings() {
+    let variables = [
+        ("HOZON__STORE__S3__ACCESS_KEY_ID", "id"),
+        ("HOZON__STORE__S3__BUCKET", "bodies"),
+        ("HOZON__STORE__S3__ENDPOINT", "https://objects.example"),
+        ("HOZON__STORE__S3__REGION", "us-east-1"),
+        ("HOZON__STORE__S3__SECRET_KEY_FILE", "/secret"),
+    ];
+    assert!(read_with("", &variables).is_ok());
+    let error = read_with("", &variables[1..]).unwrap_err().to_string();
+    assert!(error.contains("HOZON__STORE__S3__BUCKET, ") && error.contains("missing field `access_key_id`"), "{error}");
+}
+
+#[test]
 fn a_wrong_variable_is_refused_by_its_name() {
     for (name, value, says) in [
         ("HOZON__LISTENER__ADRESS", "x", "unknown field `adress`"),
