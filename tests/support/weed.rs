@@ -52,7 +52,15 @@ impl Weed {
         let [master, volume, filer, s3] = self.ports;
         let ports = [("master", master), ("volume", volume), ("filer", filer), ("s3", s3)];
         let mut command = Command::new("weed");
-        command.args(["server", "-ip=127.0.0.1", "-volume.max=8", "-master.volumeSizeLimitMB=256", "-s3"]);
+        command.args([
+            "server",
+            "-ip=127.0.0.1",
+            "-volume.max=8",
+            "-master.volumeSizeLimitMB=256",
+            "-s3",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+        ]);
         command.args(ports.map(|(name, port)| format!("-{name}.port={port}")));
         command.args(ports.map(|(name, port)| format!("-{name}.port.grpc={}", port + 10_000)));
         command.arg(format!("-dir={}", self.place("data").display()));
