@@ -18,7 +18,6 @@ mod upload;
 mod writer;
 
 use crate::domain::{BlobId, Location, UtcTime};
-use crate::seal::SealedChunks;
 use backend::Backend;
 use futures::stream::BoxStream;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -74,26 +73,6 @@ impl BlobStore {
     /// [`BlobError`] when they are not all there, or the store fails.
     pub async fn read(&self, location: &Location, range: Range<u64>) -> Result<SealedBytes, BlobError> {
         self.reader(location).read(range).await
-    }
-
-    /// Several ranges of a frame, in their order, with one request where the store allows.
-    ///
-    /// # Errors
-    /// [`BlobError`] when they are not all there, or the store fails.
-    pub async fn read_many(&self, location: &Location, ranges: Vec<Range<u64>>) -> Result<Vec<SealedBytes>, BlobError> {
-        self.reader(location).read_many(ranges).await
-    }
-
-    /// Shows the bytes `range` of a frame to `f`, on the thread that read them.
-    ///
-    /// # Errors
-    /// [`BlobError`] when they are not all there, or the store fails; `f` is not called then.
-    pub async fn read_with<T, F>(&self, location: &Location, range: Range<u64>, f: F) -> Result<T, BlobError>
-    where
-        T: Send + 'static,
-        F: FnOnce(SealedChunks<'_>) -> T + Send + 'static,
-    {
-        self.reader(location).read_with(range, f).await
     }
 
     /// CRC64NVME over a frame as stored: [`Stored::crc`] while it is undamaged. Needs no key.

@@ -6,6 +6,7 @@
 mod attributes;
 mod bucket;
 mod catalogue;
+mod causes;
 mod checksum;
 mod condition;
 mod etag;
@@ -27,6 +28,7 @@ mod time;
 pub use attributes::{Attributes, ContentHeaders, InvalidMetadata};
 pub use bucket::{BucketMode, BucketName, InvalidBucketName, Versioning};
 pub use catalogue::{ClassRule, JobGroup, JobType, JobTypes, PatientNaming, Proof, RecordClasses, StartEvent};
+pub use causes::causes;
 pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
 pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet};
 pub use etag::{ETag, InvalidETag};

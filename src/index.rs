@@ -123,9 +123,7 @@ impl Index {
         }
         Ok(renewed)
     }
-}
 
-impl Index {
     async fn lease(&self, tenant: TenantId) -> Result<Lease, IndexError> {
         // Before the keys: a lease that ends in between has then another number, and what is opened is not kept.
         let generation = self.leases.generation(tenant);

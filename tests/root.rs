@@ -157,10 +157,10 @@ async fn root_files_of_the_first_format_open() {
         write_private(&path, contents);
         path
     };
-    let clear = place_of("clear.key", include_bytes!("vectors/root/clear.key"));
-    let sealed = place_of("sealed.key", include_bytes!("vectors/root/sealed.key"));
-    let passphrase = Passphrase::File(place_of("passphrase", include_bytes!("vectors/root/passphrase")));
-    let wrapped = hex::decode(include_str!("vectors/root/wrapped_kek.hex").trim()).unwrap();
+    let clear = place_of("clear.key", include_bytes!("vectors/file-root/clear.key"));
+    let sealed = place_of("sealed.key", include_bytes!("vectors/file-root/sealed.key"));
+    let passphrase = Passphrase::File(place_of("passphrase", include_bytes!("vectors/file-root/passphrase")));
+    let wrapped = hex::decode(include_str!("vectors/file-root/wrapped_kek.hex").trim()).unwrap();
     let tenant = TenantId::from_bytes([0xab; 16]);
     let key: Vec<u8> = (100..132).collect();
     for (path, protection) in [(clear, Protection::FileMode), (sealed, Protection::Passphrase(passphrase))] {

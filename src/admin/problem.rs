@@ -1,5 +1,5 @@
 use crate::audit::JournalError;
-use crate::domain::{InvalidBucketName, UnknownName};
+use crate::domain::{InvalidBucketName, UnknownName, causes};
 use crate::engine::EngineError;
 use crate::identity::PeopleError;
 use crate::index::IndexError;
@@ -52,13 +52,7 @@ impl Problem {
 
     /// Something that the gateway relies on fails. The cause goes to the log, which operators read anyway.
     fn unavailable(code: &'static str, detail: &str, error: &(dyn Error + 'static)) -> Self {
-        let mut causes = vec![error.to_string()];
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            causes.push(error.to_string());
-            cause = error.source();
-        }
-        tracing::error!(code, causes = causes.join(": "), "an admin request failed");
+        tracing::error!(code, causes = causes(error), "an admin request failed");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
     }
 

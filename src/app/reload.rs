@@ -1,8 +1,8 @@
 use super::Services;
 use crate::config::{self, Settings};
+use crate::domain::causes;
 use crate::listener::ListenerControl;
 use crate::telemetry::LogLevel;
-use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -74,15 +74,4 @@ impl Running {
         }
         self.settings = now;
     }
-}
-
-/// The error and all that caused it, in one line.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -5,7 +5,7 @@ use crate::admin::wire::Readiness;
 use crate::app;
 use crate::blob::{BlobSettings, BlobStore};
 use crate::config::{self, Settings};
-use crate::domain::{Clock, SystemClock, UtcTime};
+use crate::domain::{Clock, SystemClock, UtcTime, causes};
 use crate::engine::{EngineError, SqliteEngine};
 use crate::listener::{Certificate, WireSettings};
 use crate::root::Root;
@@ -165,11 +165,5 @@ const fn weak(check: &'static str, detail: String) -> Finding {
 }
 
 fn bad(check: &'static str, error: &(dyn Error + 'static)) -> Finding {
-    let mut detail = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        detail = format!("{detail}: {error}");
-        cause = error.source();
-    }
-    Finding { check, result: Outcome::Bad, detail }
+    Finding { check, result: Outcome::Bad, detail: causes(error) }
 }

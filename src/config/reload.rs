@@ -42,16 +42,7 @@ impl Settings {
     pub fn taken_over(&self, new: Self) -> (Self, Vec<&'static str>) {
         let left = NEED_RESTART.iter().filter(|(_, differs)| differs(self, &new)).map(|(name, _)| *name).collect();
         let mut now = self.clone();
-        now.listener = new.listener;
-        now.listener.address = self.listener.address;
-        now.listener.base_domains.clone_from(&self.listener.base_domains);
-        now.listener.wire = match (&self.listener.wire, now.listener.wire) {
-            (WireSettings::Tls(old), WireSettings::Tls(mut tls)) => {
-                tls.versions = old.versions;
-                WireSettings::Tls(tls)
-            }
-            (wire, _) => wire.clone(),
-        };
+        now.listener = self.listener.taken_over(new.listener);
         now.rates = new.rates;
         now.presign_life_max = new.presign_life_max;
         now.record_classes = new.record_classes;

@@ -36,8 +36,8 @@ impl ListenerControl {
         }
     }
 
-    /// Takes the limits, times and certificate of `new` over; the certificate's files are read again in any case. The
-    /// address, the base domains and whether TLS is spoken stay as they are: they need a restart.
+    /// Takes over from `new` what can change ([`ListenerSettings::taken_over`]); the certificate's files are read again
+    /// in any case.
     ///
     /// Requests from now on are held to the new limits, connections from now on to the new times. A smaller number of
     /// connections or requests is reached as those under way end. Needs a Tokio runtime.
@@ -47,17 +47,13 @@ impl ListenerControl {
     pub fn apply(&self, new: &ListenerSettings) -> Result<(), CertificateError> {
         let _alone = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.settings.now();
-        if let (Some(certificate), WireSettings::Tls(tls)) = (&self.certificate, &new.wire) {
+        let now = before.taken_over(new.clone());
+        if let (Some(certificate), WireSettings::Tls(tls)) = (&self.certificate, &now.wire) {
             certificate.replace(tls)?;
         }
-        resize(&self.places, before.connections_max, new.connections_max);
-        resize(&self.turns, before.requests_max, new.requests_max);
-        let wire = match (&before.wire, &new.wire) {
-            (WireSettings::Tls(_), WireSettings::Tls(tls)) => WireSettings::Tls(tls.clone()),
-            (wire, _) => wire.clone(),
-        };
-        let (address, base_domains) = (before.address, before.base_domains.clone());
-        self.settings.replace(ListenerSettings { address, base_domains, wire, ..new.clone() });
+        resize(&self.places, before.connections_max, now.connections_max);
+        resize(&self.turns, before.requests_max, now.requests_max);
+        self.settings.replace(now);
         Ok(())
     }
 }

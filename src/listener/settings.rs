@@ -36,6 +36,19 @@ pub struct ListenerSettings {
     pub drain_time_max: Duration,
 }
 
+impl ListenerSettings {
+    /// What holds for a listener that runs with these settings once it has taken over from `new` what can change while
+    /// it runs: all but the address, the base domains, whether TLS is spoken, and which versions of it.
+    #[must_use]
+    pub fn taken_over(&self, new: Self) -> Self {
+        let wire = match (&self.wire, new.wire) {
+            (WireSettings::Tls(old), WireSettings::Tls(tls)) => WireSettings::Tls(TlsSettings { versions: old.versions, ..tls }),
+            (wire, _) => wire.clone(),
+        };
+        Self { address: self.address, base_domains: self.base_domains.clone(), wire, ..new }
+    }
+}
+
 /// How bytes travel.
 #[derive(Debug, Clone)]
 pub enum WireSettings {

@@ -98,7 +98,7 @@ impl Objects {
         let manifest = Manifest::open(&key, frame.attempt, &tail, frame.lengths, self.aead)?;
         agrees(&manifest, &admitted.subject().version, admitted.subject().bucket.id)?;
         if admitted.subject().version.row.parts > 0 {
-            return self.pieces_of_parts(admitted, (key, source), &manifest, range).await;
+            return self.pieces_of_parts(admitted, (key, source.watch()), &manifest, range).await;
         }
         if small {
             let opener = source.opener_of(&key, &head.slice(frame.lengths.start()))?;
@@ -125,7 +125,7 @@ impl Objects {
     async fn pieces_of_parts(
         &self,
         admitted: &Admitted<Read>,
-        (key, completing): (OpenedDataKey, Source),
+        (key, watch): (OpenedDataKey, Arc<LeaseWatch>),
         manifest: &Manifest,
         range: ByteRange,
     ) -> Result<Pieces, GetError> {
@@ -146,7 +146,7 @@ impl Objects {
         let (objects, key) = (self.clone(), Arc::new(key));
         // The first part is opened before anything is answered, so that its damage is still an error answer.
         let parts = stream::iter(rows).then(move |row| {
-            let (objects, key, watch) = (objects.clone(), Arc::clone(&key), completing.watch());
+            let (objects, key, watch) = (objects.clone(), Arc::clone(&key), Arc::clone(&watch));
             async move {
                 let frame = Frame::of_part(&row)?;
                 let within = overlap(&row, range);

@@ -5,7 +5,7 @@ use super::chunks::ChunkFault;
 use super::fault::Fault;
 use crate::audit::JournalError;
 use crate::blob::BlobError;
-use crate::domain::{ChecksumAlgorithm, Unmet, limits};
+use crate::domain::{ChecksumAlgorithm, Unmet, causes, limits};
 use crate::engine::EngineError;
 use crate::identity::Unauthenticated;
 use crate::index::IndexError;
@@ -30,18 +30,6 @@ fn unavailable(dependency: &'static str, error: &(dyn Error + 'static)) -> Fault
 fn internal(error: &(dyn Error + 'static)) -> Fault {
     tracing::error!(error = causes(error), "a request failed on our side");
     Fault::new(Code::InternalError, "We encountered an internal error. Please try again.")
-}
-
-/// The error and all that caused it; none of them names a record, a patient or a key.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn slow_down() -> Fault {

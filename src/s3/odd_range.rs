@@ -18,14 +18,17 @@ pub(super) fn operation(method: &Method, uri: &Uri, headers: &HeaderMap, domains
     let mut ranges = headers.get_all(RANGE).iter();
     let first = ranges.next()?;
     let is_odd = ranges.next().is_some() || first.to_str().ok().and_then(|text| Range::parse(text).ok()).is_none();
-    let is_plain_read = Query::of(uri).iter().all(|(name, _)| is_of_a_read(name));
-    let (_, key) = place(uri, headers, domains)?;
+    // Nearly every range is served; only the others are looked at further.
+    if !is_odd || !Query::of(uri).iter().all(|(name, _)| is_of_a_read(name)) {
+        return None;
+    }
     let name = match *method {
         Method::GET => "GetObject",
         Method::HEAD => "HeadObject",
         _ => return None,
     };
-    (is_odd && is_plain_read && !key.is_empty()).then_some(name)
+    let (_, key) = place(uri, headers, domains)?;
+    (!key.is_empty()).then_some(name)
 }
 
 fn is_of_a_read(name: &str) -> bool {

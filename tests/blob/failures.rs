@@ -100,9 +100,12 @@ async fn a_store_that_gives_too_few_bytes_is_noticed() {
     faults.set(Fault::Short);
     let location = stored.location();
     assert!(matches!(blobs.read(location, 0..100).await, Err(BlobError::Truncated { .. })));
-    assert!(matches!(blobs.read_many(location, vec![0..100, 50..90]).await, Err(BlobError::Truncated { .. })));
-    assert!(matches!(blobs.read_many(location, vec![location.length - 1..location.length, 0..1]).await, Err(BlobError::Truncated { .. })));
-    let shown = blobs.read_with(location, 0..200_000, |_| panic!("shown although short")).await;
+    assert!(matches!(blobs.reader(location).read_many(vec![0..100, 50..90]).await, Err(BlobError::Truncated { .. })));
+    assert!(matches!(
+        blobs.reader(location).read_many(vec![location.length - 1..location.length, 0..1]).await,
+        Err(BlobError::Truncated { .. })
+    ));
+    let shown = blobs.reader(location).read_with(0..200_000, |_| panic!("shown although short")).await;
     assert!(matches!(shown, Err(BlobError::Truncated { .. })));
     assert!(matches!(blobs.checksum(location).await, Err(BlobError::Truncated { .. })));
 }

@@ -55,7 +55,7 @@ async fn several_ranges_come_in_their_order() {
             let stored = Version::new().store(&blobs, size).await;
             let length = stored.location().length;
             let ranges = vec![length - 24..length, 0..80, 80..136, 0..0];
-            let many = blobs.read_many(stored.location(), ranges.clone()).await.unwrap();
+            let many = blobs.reader(stored.location()).read_many(ranges.clone()).await.unwrap();
             assert_eq!(many.iter().map(hozon::blob::SealedBytes::len).collect::<Vec<_>>(), [24, 80, 56, 0]);
             assert!(hozon::seal::layout::FrameLengths::claimed(&many[0].chunks()).is_ok(), "the footer");
             assert!(hozon::seal::PlaceOfPart::claimed(&many[1].chunks()).is_ok(), "the header");
@@ -76,8 +76,8 @@ async fn what_is_not_all_there_is_an_error_and_never_fewer_bytes() {
         assert!(truncated(blobs.read(&longer, 0..length + 1).await.unwrap_err()));
         assert!(truncated(blobs.read(&longer, length..length + 1).await.unwrap_err()));
         assert!(truncated(blobs.read(&longer, length - 5..length + 1).await.unwrap_err()));
-        assert!(truncated(blobs.read_many(&longer, vec![0..10, length - 5..length + 1]).await.unwrap_err()));
-        assert!(truncated(blobs.read_with(&longer, length..length + 1, |_| panic!("bytes that are not there")).await.unwrap_err()));
+        assert!(truncated(blobs.reader(&longer).read_many(vec![0..10, length - 5..length + 1]).await.unwrap_err()));
+        assert!(truncated(blobs.reader(&longer).read_with(length..length + 1, |_| panic!("bytes that are not there")).await.unwrap_err()));
         assert!(matches!(blobs.checksum(&longer).await, Err(BlobError::Truncated { .. })));
 
         let outside = |result| matches!(result, Err(BlobError::Range { .. }));
@@ -89,8 +89,11 @@ async fn what_is_not_all_there_is_an_error_and_never_fewer_bytes() {
 
         blobs.delete(blob).await.unwrap();
         assert!(matches!(blobs.read(stored.location(), 0..10).await, Err(BlobError::Missing { .. })));
-        assert!(matches!(blobs.read_many(stored.location(), std::iter::once(0..10).collect()).await, Err(BlobError::Missing { .. })));
-        assert!(matches!(blobs.read_with(stored.location(), 0..10, |_| ()).await, Err(BlobError::Missing { .. })));
+        assert!(matches!(
+            blobs.reader(stored.location()).read_many(std::iter::once(0..10).collect()).await,
+            Err(BlobError::Missing { .. })
+        ));
+        assert!(matches!(blobs.reader(stored.location()).read_with(0..10, |_| ()).await, Err(BlobError::Missing { .. })));
         blobs.delete(blob).await.unwrap();
     }
 }

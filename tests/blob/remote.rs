@@ -36,7 +36,7 @@ async fn a_real_s3_service_keeps_its_promises() {
             let read = blobs.read(&longer, range.clone()).await;
             assert!(matches!(read, Err(BlobError::Truncated { .. })), "{range:?} of {length}: {read:?}");
         }
-        let many = blobs.read_many(stored.location(), vec![length - 24..length, 0..80]).await.unwrap();
+        let many = blobs.reader(stored.location()).read_many(vec![length - 24..length, 0..80]).await.unwrap();
         assert_eq!(many.iter().map(hozon::blob::SealedBytes::len).collect::<Vec<_>>(), [24, 80]);
     }
     let listed: Vec<_> = blobs.list(Scope::All).try_collect().await.unwrap();
