@@ -3,9 +3,12 @@ use crate::domain::limits;
 use crate::engine::EngineError;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 
 /// What a transaction came to: its answer, and whether what it wrote stays.
@@ -94,30 +97,86 @@ impl<T: Send, F: Fn(&Connection) -> Result<Step<T>, EngineError> + Send> Job for
     }
 }
 
-/// The one thread that writes. Whatever waits when it is free shares one commit (natural group commit), and the
-/// failure of one is not the failure of another.
+/// The one connection that writes, and a thread that commits whatever waits when it is free as one group (natural
+/// group commit). The failure of one transaction is not the failure of another.
+///
+/// A caller that is alone commits on its own thread: waking another and being woken by it cost a third of a commit.
 #[derive(Debug)]
 pub(super) struct Writer {
+    desk: Arc<Desk>,
     jobs: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// The connection, and how busy it is.
+#[derive(Debug)]
+struct Desk {
+    connection: Mutex<Connection>,
+    /// Jobs that are in the queue, or taken from it and not yet answered.
+    waiting: AtomicUsize,
+    /// Jobs of the last group.
+    last: AtomicUsize,
+}
+
+impl Desk {
+    fn take(&self) -> MutexGuard<'_, Connection> {
+        // Jobs that panic are caught within their transaction: who holds this does not panic.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection, for a caller that finds nobody else. Where the last group had several jobs, their callers are
+    /// about to come again, and share a commit.
+    fn take_alone(&self) -> Option<MutexGuard<'_, Connection>> {
+        if self.waiting.load(Ordering::Relaxed) > 0 || self.last.load(Ordering::Relaxed) > 1 {
+            return None;
+        }
+        match self.connection.try_lock() {
+            Ok(free) => Some(free),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self, EngineError> {
         let (jobs, queue) = sync_channel(limits::WRITER_QUEUE_MAX);
+        let desk = Arc::new(Desk { connection: Mutex::new(connection), waiting: AtomicUsize::new(0), last: AtomicUsize::new(1) });
         let thread = std::thread::Builder::new()
             .name("index-writer".to_owned())
-            .spawn(move || write(&connection, &queue))
+            .spawn({
+                let desk = Arc::clone(&desk);
+                move || write(&desk, &queue)
+            })
             .map_err(|source| EngineError::Failed(Box::new(source)))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { desk, jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Runs `transaction` in the next group and answers once the group is durable.
+    /// Runs `transaction` at once if nobody else writes, else in the next group, and answers once it is durable.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         transaction: impl Fn(&Connection) -> Result<Step<T>, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
-        self.submit(transaction)?.await.map_err(|_stopped| EngineError::Unclear)?
+        let (job, answered) = waiting_job(transaction);
+        if let Some(job) = self.run_alone(job) {
+            self.queue(job)?;
+        }
+        answered.await.map_err(|_stopped| EngineError::Unclear)?
+    }
+
+    /// Runs `job` on this thread, if it finds nobody else and the runtime can do without the thread for a moment.
+    /// Gives it back otherwise.
+    fn run_alone(&self, mut job: Box<dyn Job>) -> Option<Box<dyn Job>> {
+        if !Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread) {
+            return Some(job);
+        }
+        let Some(connection) = self.desk.take_alone() else { return Some(job) };
+        tokio::task::block_in_place(|| {
+            let committed = together(&connection, std::slice::from_mut(&mut job));
+            drop(connection);
+            job.answer(committed);
+        });
+        None
     }
 
     /// The same, for a thread that may wait.
@@ -131,15 +190,32 @@ impl Writer {
     fn submit<T: Send + 'static>(
         &self,
         transaction: impl Fn(&Connection) -> Result<Step<T>, EngineError> + Send + 'static,
-    ) -> Result<oneshot::Receiver<Result<T, EngineError>>, EngineError> {
-        let (answer, answered) = oneshot::channel();
-        let job = Box::new(Transaction { run: transaction, result: Err(EngineError::Unavailable), answer });
-        match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
-            Some(Ok(())) => Ok(answered),
-            Some(Err(TrySendError::Full(_))) => Err(EngineError::Busy),
-            Some(Err(TrySendError::Disconnected(_))) | None => Err(EngineError::Unavailable),
-        }
+    ) -> Result<Answered<T>, EngineError> {
+        let (job, answered) = waiting_job(transaction);
+        self.queue(job)?;
+        Ok(answered)
     }
+
+    fn queue(&self, job: Box<dyn Job>) -> Result<(), EngineError> {
+        self.desk.waiting.fetch_add(1, Ordering::Relaxed);
+        let refused = match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(TrySendError::Full(_))) => EngineError::Busy,
+            Some(Err(TrySendError::Disconnected(_))) | None => EngineError::Unavailable,
+        };
+        self.desk.waiting.fetch_sub(1, Ordering::Relaxed);
+        Err(refused)
+    }
+}
+
+/// What a caller of a transaction waits for.
+type Answered<T> = oneshot::Receiver<Result<T, EngineError>>;
+
+fn waiting_job<T: Send + 'static>(
+    transaction: impl Fn(&Connection) -> Result<Step<T>, EngineError> + Send + 'static,
+) -> (Box<dyn Job>, Answered<T>) {
+    let (answer, answered) = oneshot::channel();
+    (Box::new(Transaction { run: transaction, result: Err(EngineError::Unavailable), answer }), answered)
 }
 
 impl Drop for Writer {
@@ -152,20 +228,24 @@ impl Drop for Writer {
     }
 }
 
-fn write(connection: &Connection, queue: &Receiver<Box<dyn Job>>) {
+fn write(desk: &Desk, queue: &Receiver<Box<dyn Job>>) {
     let mut jobs: Vec<Box<dyn Job>> = Vec::with_capacity(limits::WRITER_GROUP_MAX);
     let mut last = Pace { jobs: 1, took: Duration::ZERO };
     while let Ok(first) = queue.recv() {
+        // Those who come while another writes alone share the group.
+        let connection = desk.take();
         jobs.push(first);
         gather(queue, &mut jobs, last);
         let begun = Instant::now();
-        let committed = together(connection, &mut jobs);
+        let committed = together(&connection, &mut jobs);
         last = Pace { jobs: jobs.len(), took: begun.elapsed() };
+        desk.last.store(jobs.len(), Ordering::Relaxed);
+        desk.waiting.fetch_sub(jobs.len(), Ordering::Relaxed);
         match committed {
             // One that finds no space takes the group down: each on its own, the others may find some.
             Err(GroupFailed::Full) if jobs.len() > 1 => {
                 for mut job in jobs.drain(..) {
-                    let committed = together(connection, std::slice::from_mut(&mut job));
+                    let committed = together(&connection, std::slice::from_mut(&mut job));
                     job.answer(committed);
                 }
             }
