@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::IoSliceMut;
 
 /// Reading more than this is worth a thread of its own.
-pub(super) const BYTES_MAX: u64 = 64 << 10;
+pub(super) const BYTES_MAX: u64 = 128 << 10;
 
 /// The file of `blob`, if name and entry are in memory; nothing where the disk, or a thread, is needed to tell.
 pub(super) fn open(local: &LocalFiles, blob: BlobId) -> Option<File> {
