@@ -134,40 +134,60 @@ fn raw_insert(raw: &Connection, row: &JournalRow) {
     raw.prepare_cached(sql).unwrap().execute(params![tenant, event, row.leaf_hash, key, row.sealed, row.at.micros()]).unwrap();
 }
 
-/// How long one append takes, alone and among others.
+/// How long one append takes, alone and among others, against raw commits of one row and of as many rows as there
+/// are clients. Both logs are written from their start again before anything is measured: a commit that makes its file
+/// longer takes twice the time of one that does not.
 async fn latency() {
-    println!("\n== latency of one durable append, against one raw commit");
+    println!("\n== latency of one durable append, against raw commits; medians of {ROUNDS} rounds");
     let (ours, theirs) = (place(), place());
     let engine = engine_at(&ours.path().join("index.sqlite"));
     drop(engine_at(&theirs.path().join("index.sqlite")));
     let raw = raw_at(&theirs.path().join("index.sqlite"));
-    let mut commits = Vec::new();
-    for _ in 0..1_000 {
-        let begun = Instant::now();
-        raw_insert(&raw, &rows::event(TenantId::from_bytes([1; 16])));
-        commits.push(begun.elapsed().as_secs_f64());
-    }
-    let commit = median(commits);
-    println!("{:>9}  {:>10}  {:>10}", "clients", "p50 µs", "commits");
-    println!("{:>9}  {:>10.0}  {:>10.2}", "raw", commit * 1e6, 1.0);
+    engine_waits(&engine, 64, 200).await;
+    tokio::task::block_in_place(|| raw_commits(&raw, 64, 200));
+    println!("{:>7}  {:>8}  {:>12}  {:>5}  {:>14}  {:>5}", "clients", "p50 µs", "commit of 1", "ratio", "commit of all", "ratio");
     for clients in [1, 16, 64] {
-        let mut tasks = JoinSet::new();
-        for _ in 0..clients {
-            let engine = Arc::clone(&engine);
-            tasks.spawn(async move {
-                let mut waits = Vec::new();
-                for _ in 0..500 {
-                    let events = Events { rows: vec![rows::event(TenantId::from_bytes([1; 16]))], keys: Vec::new() };
-                    let begun = Instant::now();
-                    engine.append(events).await.unwrap();
-                    waits.push(begun.elapsed().as_secs_f64());
-                }
-                waits
-            });
+        let (mut waits, mut of_one, mut of_all) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            waits.push(engine_waits(&engine, clients, 300).await);
+            of_one.push(tokio::task::block_in_place(|| raw_commits(&raw, 1, 300)));
+            of_all.push(tokio::task::block_in_place(|| raw_commits(&raw, clients, 300)));
         }
-        let wait = median(tasks.join_all().await.into_iter().flatten().collect());
-        println!("{clients:>9}  {:>10.0}  {:>10.2}", wait * 1e6, wait / commit);
+        let (wait, one, all) = (median(waits), median(of_one), median(of_all));
+        println!("{clients:>7}  {wait:>8.0}  {one:>12.0}  {:>5.2}  {all:>14.0}  {:>5.2}", wait / one, wait / all);
     }
+}
+
+/// Median microseconds of one append of each of several clients that append again as soon as they are answered.
+async fn engine_waits(engine: &Arc<dyn Engine>, clients: usize, appends: usize) -> f64 {
+    let mut tasks = JoinSet::new();
+    for number in 0..clients {
+        let engine = Arc::clone(engine);
+        tasks.spawn(async move {
+            let mut waits = Vec::new();
+            for _ in 0..appends {
+                let events = Events { rows: vec![rows::event(tenant(number))], keys: Vec::new() };
+                let begun = Instant::now();
+                engine.append(events).await.unwrap();
+                waits.push(begun.elapsed().as_secs_f64() * 1e6);
+            }
+            waits
+        });
+    }
+    median(tasks.join_all().await.into_iter().flatten().collect())
+}
+
+/// Median microseconds of raw commits of some rows each.
+fn raw_commits(raw: &Connection, rows_a_commit: usize, commits: usize) -> f64 {
+    let commits = (0..commits).map(|_| {
+        let events: Vec<JournalRow> = (0..rows_a_commit).map(|number| rows::event(tenant(number))).collect();
+        let begun = Instant::now();
+        raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+        events.iter().for_each(|event| raw_insert(raw, event));
+        raw.execute_batch("COMMIT").unwrap();
+        begun.elapsed().as_secs_f64() * 1e6
+    });
+    median(commits.collect())
 }
 
 /// Durable first versions of new keys, each with one event, in a thousand directories.
