@@ -115,6 +115,9 @@ pub enum EntryChange {
 pub struct VersionChange {
     /// The bucket, which must still exist.
     pub bucket: BucketId,
+    /// The revision that the bucket must have: that of the rules which the change was made by. Another one is
+    /// [`Committed::EntryChanged`].
+    pub bucket_revision: u64,
     /// The key's entry.
     pub entry: EntryChange,
     /// Directories from the root's child to the key's parent; those already there are left alone.
@@ -140,7 +143,7 @@ pub enum Committed {
         /// The order of the new version among all of the bucket; 0 where there is none.
         seq: u64,
     },
-    /// The entry is not as expected: look again and decide again.
+    /// The entry or the bucket is not as expected: look again and decide again.
     EntryChanged,
     /// The bucket is gone.
     BucketGone,

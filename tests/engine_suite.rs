@@ -71,6 +71,7 @@ macro_rules! behaviours {
                 a_bucket_with_a_key_stays,
                 a_bucket_with_an_open_upload_stays,
                 a_deleted_bucket_takes_no_version_and_no_upload,
+                a_change_decided_by_older_rules_of_its_bucket_is_decided_again,
             ],
             versions: [
                 a_committed_version_comes_back_column_by_column,

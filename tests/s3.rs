@@ -14,6 +14,8 @@ mod copies;
 mod gateway;
 #[path = "s3/listings.rs"]
 mod listings;
+#[path = "s3/long_writes.rs"]
+mod long_writes;
 #[path = "s3/objects.rs"]
 mod objects;
 #[path = "s3/operations.rs"]

@@ -7,7 +7,7 @@ use crate::engine::{Engine, SqliteEngine};
 use crate::identity::{Authenticator, People};
 use crate::index::Index;
 use crate::keys::Keyring;
-use crate::leases::{Leases, SystemMonotonic};
+use crate::leases::{Leases, Monotonic, SystemMonotonic};
 use crate::meters::Meters;
 use crate::objects::Objects;
 use crate::policy::Gate;
@@ -71,8 +71,8 @@ impl Services {
         apart(&root, settings)?;
         let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
         let blobs = BlobStore::open(&settings.store)?;
-        let monotonic = Arc::new(SystemMonotonic::start());
-        let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, monotonic));
+        let monotonic: Arc<dyn Monotonic> = Arc::new(SystemMonotonic::start());
+        let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, Arc::clone(&monotonic)));
         blobs.probe(clock.now()).await?;
 
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
@@ -83,7 +83,7 @@ impl Services {
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
         let people = Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
-        let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal)));
+        let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal), Arc::clone(&authenticator), monotonic));
         let (classes, job_types) = (Live::new(settings.record_classes.clone()), Live::new(settings.job_types.clone()));
         let objects = Objects {
             gate: Arc::clone(&gate),

@@ -75,6 +75,15 @@ impl Authenticator {
         Ok(Arc::clone(&self.known(presented.access_key()).await?.principal))
     }
 
+    /// `who` as they are now: a request may take longer than a credential is in use.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`] when the credential is not theirs any more, or nobody may use it.
+    pub async fn still(&self, who: &Principal) -> Result<Arc<Principal>, Unauthenticated> {
+        let now = &self.known(who.access_key()).await?.principal;
+        if (now.id(), now.tenant()) == (who.id(), who.tenant()) { Ok(Arc::clone(now)) } else { Err(Unauthenticated::NotInUse) }
+    }
+
     /// Forgets what is remembered of `access_key`, so that a change takes effect at once on this node.
     pub fn forget(&self, access_key: &str) {
         self.known.invalidate(access_key);

@@ -35,6 +35,7 @@ impl TenantIndex<'_> {
         };
         let change = VersionChange {
             bucket: was.bucket.id,
+            bucket_revision: was.bucket.revision,
             entry,
             directories,
             version: Some((rows.version, rows.dek, rows.parts)),

@@ -26,6 +26,7 @@ impl TenantIndex<'_> {
         };
         let change = VersionChange {
             bucket: was.bucket.id,
+            bucket_revision: was.bucket.revision,
             entry,
             directories: Vec::new(),
             version: None,

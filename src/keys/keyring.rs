@@ -90,6 +90,9 @@ impl Keyring {
     /// # Errors
     /// [`KeyError`] when it cannot be had or is not this upload's.
     pub async fn complete(&self, access: &Admitted<Write>) -> Result<(FreshDataKey, WrappedDek), KeyError> {
+        if !access.is_fresh() {
+            return Err(KeyError::Stale);
+        }
         let subject = access.subject();
         let Some(upload) = subject.upload.as_ref() else { return Err(KeyError::Erased) };
         let (kek_version, wrapped) = upload.dek();

@@ -143,6 +143,12 @@ impl Objects {
     pub(super) async fn commit(&self, around: &Circumstances, mut admitted: Admitted<Write>, prepared: Prepared) -> Result<Put, PutError> {
         let blob = prepared.stored.location().blob;
         let now = self.clock.now();
+        if !admitted.is_fresh() {
+            admitted = match self.gate.write_again(around, admitted).await {
+                Ok(again) => again,
+                Err(refused) => return Err(self.give_up(blob, refused.into()).await),
+            };
+        }
         for _decision in 0..DECISIONS_MAX {
             if let Err(error) = holds(prepared.condition, &admitted.subject().was) {
                 return Err(self.give_up(blob, error.into()).await);

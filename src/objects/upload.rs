@@ -84,7 +84,13 @@ impl Objects {
     ///
     /// # Errors
     /// [`PutError`]; the part is not there then.
-    pub async fn add_part(&self, admitted: Admitted<AddPart>, number: u32, body: &mut dyn Incoming) -> Result<NewPart, PutError> {
+    pub async fn add_part(
+        &self,
+        around: &Circumstances,
+        mut admitted: Admitted<AddPart>,
+        number: u32,
+        body: &mut dyn Incoming,
+    ) -> Result<NewPart, PutError> {
         if !(1..=limits::PARTS_MAX).contains(&number) {
             return Err(PutError::InvalidPart { number });
         }
@@ -92,16 +98,23 @@ impl Objects {
         let key = self.keys.resume(&admitted).await?;
         let tenant = admitted.tenant();
         let now = self.clock.now();
-        let (_who, subject, record) = admitted.spend();
         let stored = self.store(BlobId::random(tenant, now.day()), (key.part(), watch), body, None).await;
         let (stored, verified) = match stored {
             Ok(stored) => stored,
             Err(error) => {
+                let (_who, _subject, record) = admitted.spend();
                 self.note_failure(tenant, record).await;
                 return Err(error);
             }
         };
         let blob = stored.location().blob;
+        if !admitted.is_fresh() {
+            admitted = match self.gate.add_part_again(around, admitted).await {
+                Ok(again) => again,
+                Err(refused) => return Err(self.give_up(blob, refused.into()).await),
+            };
+        }
+        let (_who, subject, record) = admitted.spend();
         let etag = ETag::random(1);
         let part = NewUploadPart { number, stored, etag, crc64nvme: verified.crc64nvme, checksum: Some(verified.checksum.clone()) };
         let committed = self.index.of(tenant).put_upload_part(&subject.upload, part, now, record.into_events()).await?;

@@ -2,8 +2,9 @@ use super::{Action, Refused};
 use crate::audit::{Event, Journal, PendingEvent, Receipt};
 use crate::domain::{TenantId, limits};
 use crate::identity::Principal;
+use crate::leases::Monotonic;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 /// Leave to do `A` once, to one subject, recorded as `A` demands.
 ///
@@ -14,12 +15,14 @@ pub struct Admitted<A: Action> {
     who: Arc<Principal>,
     subject: A::Subject,
     record: A::Record,
-    until: Instant,
+    clock: Arc<dyn Monotonic>,
+    until: Duration,
 }
 
 impl<A: Action> Admitted<A> {
-    pub(super) fn new(who: Arc<Principal>, subject: A::Subject, record: A::Record) -> Self {
-        Self { who, subject, record, until: Instant::now() + limits::ADMISSION_LIFE }
+    pub(super) fn new(who: Arc<Principal>, subject: A::Subject, record: A::Record, clock: Arc<dyn Monotonic>) -> Self {
+        let until = clock.now().saturating_add(limits::ADMISSION_LIFE);
+        Self { who, subject, record, clock, until }
     }
 
     /// Who was admitted.
@@ -49,7 +52,7 @@ impl<A: Action> Admitted<A> {
     /// Whether it may still be used: time passes between decision and use.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        Instant::now() <= self.until
+        self.clock.now() <= self.until
     }
 
     /// Takes the admission apart, which spends it.
@@ -67,11 +70,17 @@ pub struct Permitted<A: Action<Record = Receipt>> {
     subject: A::Subject,
     pending: PendingEvent,
     journal: Arc<Journal>,
+    clock: Arc<dyn Monotonic>,
 }
 
 impl<A: Action<Record = Receipt>> Permitted<A> {
-    pub(super) const fn new(who: Arc<Principal>, subject: A::Subject, pending: PendingEvent, journal: Arc<Journal>) -> Self {
-        Self { who, subject, pending, journal }
+    pub(super) fn new(
+        who: Arc<Principal>,
+        subject: A::Subject,
+        pending: PendingEvent,
+        (journal, clock): (Arc<Journal>, Arc<dyn Monotonic>),
+    ) -> Self {
+        Self { who, subject, pending, journal, clock }
     }
 
     /// The tenant in which it will be good.
@@ -98,6 +107,6 @@ impl<A: Action<Record = Receipt>> Permitted<A> {
     /// [`Refused::Unrecorded`]; nothing may happen then.
     pub async fn recorded(self) -> Result<Admitted<A>, Refused> {
         let receipt = self.journal.append(self.pending).await?;
-        Ok(Admitted::new(self.who, self.subject, receipt))
+        Ok(Admitted::new(self.who, self.subject, receipt, self.clock))
     }
 }

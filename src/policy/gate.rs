@@ -7,8 +7,9 @@ use super::{Admitted, Circumstances, Permitted, Reason, Refused};
 use crate::audit::{Actor, Event, EventKind, Journal, PendingEvent, Receipt, Subject, Verdict};
 use crate::domain::{BucketMode, BucketName, ObjectKey, RecordClass, RecordState, Standing, UploadId, VersionId};
 use crate::engine::{VersionKind, Which};
-use crate::identity::Principal;
-use crate::index::{Bucket, Found, Index, Upload, Version};
+use crate::identity::{Authenticator, Principal, Unauthenticated};
+use crate::index::{Bucket, Found, Index, IndexError, Upload, Version};
+use crate::leases::Monotonic;
 use std::sync::Arc;
 
 /// What a writer intends, as far as the decision depends on it.
@@ -29,6 +30,8 @@ pub struct WriteIntent {
 pub struct Gate {
     index: Arc<Index>,
     journal: Arc<Journal>,
+    people: Arc<Authenticator>,
+    clock: Arc<dyn Monotonic>,
 }
 
 /// One request on its way through the gate.
@@ -40,10 +43,11 @@ struct Asked<'a> {
 }
 
 impl Gate {
-    /// A gate that looks in `index` and records in `journal`.
+    /// A gate that looks in `index` and records in `journal`. When a decision has become old by `clock`, it asks
+    /// `people` who somebody is by now.
     #[must_use]
-    pub const fn new(index: Arc<Index>, journal: Arc<Journal>) -> Self {
-        Self { index, journal }
+    pub const fn new(index: Arc<Index>, journal: Arc<Journal>, people: Arc<Authenticator>, clock: Arc<dyn Monotonic>) -> Self {
+        Self { index, journal, people, clock }
     }
 
     /// Leave to read the version that `which` names. Not on record yet: see [`Permitted`].
@@ -59,7 +63,7 @@ impl Gate {
     ) -> Result<Permitted<Read>, Refused> {
         let (asked, subject) = self.version::<Read>(who, around, place, which).await?;
         let pending = self.seal(&asked, Verdict::Allowed, None).await?;
-        Ok(Permitted::new(Arc::clone(who), subject, pending, Arc::clone(&self.journal)))
+        Ok(Permitted::new(Arc::clone(who), subject, pending, (Arc::clone(&self.journal), Arc::clone(&self.clock))))
     }
 
     /// Leave to replace the tags of the version that `which` names.
@@ -133,21 +137,63 @@ impl Gate {
         self.write_in(asked, bucket, place.1, (intent, Some(upload))).await
     }
 
-    /// Decides a write again after its key was changed by someone else meanwhile.
+    /// Decides a write again: its key or its bucket was changed by someone else meanwhile, or the body took longer than
+    /// an admission lasts. Caller, bucket, upload and key are looked up anew.
     ///
     /// # Errors
     /// [`Refused`], on record when it is a verdict.
     pub async fn write_again(&self, around: &Circumstances, before: Admitted<Write>) -> Result<Admitted<Write>, Refused> {
-        let (who, subject, _superseded) = before.spend();
-        let mut asked = Asked::new::<Write>(&who, around, &subject.bucket.name);
+        let (before, subject, _superseded) = before.spend();
+        let mut asked = Asked::new::<Write>(&before, around, &subject.bucket.name);
         asked.subject.key = Some(subject.key.as_str().to_owned());
+        let who = self.still(&asked).await?;
+        asked.who = &who;
+        let bucket = self.bucket::<Write>(&asked, &subject.bucket.name).await?;
+        if bucket.id != subject.bucket.id {
+            // The bytes are sealed for the bucket that had this name before.
+            return Err(self.absent(&asked, Refused::NoSuchBucket).await);
+        }
         let upload = match subject.upload {
-            Some(upload) => Some(self.index.of(who.tenant()).upload(&subject.bucket, upload.id()).await?.ok_or(Refused::NoSuchUpload)?),
             None => None,
+            Some(upload) => match self.index.of(who.tenant()).upload(&bucket, upload.id()).await? {
+                Some(upload) => Some(upload),
+                None => return Err(self.absent(&asked, Refused::NoSuchUpload).await),
+            },
         };
         let version = subject.version;
-        let again = self.write_subject(&mut asked, (subject.bucket, &subject.key), (subject.intent, upload), version).await?;
+        let again = self.write_subject(&mut asked, (bucket, &subject.key), (subject.intent, upload), version).await?;
         self.pend(&asked, again).await
+    }
+
+    /// Decides again about a part whose body took longer than an admission lasts.
+    ///
+    /// # Errors
+    /// [`Refused`], on record when it is a verdict.
+    pub async fn add_part_again(&self, around: &Circumstances, before: Admitted<AddPart>) -> Result<Admitted<AddPart>, Refused> {
+        let (before, subject, _superseded) = before.spend();
+        let mut asked = Asked::new::<AddPart>(&before, around, &subject.bucket.name);
+        asked.subject.key = Some(subject.upload.attributes().key.clone());
+        asked.subject.upload = Some(subject.upload.id().to_string());
+        let who = self.still(&asked).await?;
+        asked.who = &who;
+        let bucket = self.bucket::<AddPart>(&asked, &subject.bucket.name).await?;
+        let upload =
+            if bucket.id == subject.bucket.id { self.index.of(who.tenant()).upload(&bucket, subject.upload.id()).await? } else { None };
+        match upload {
+            Some(upload) => self.pend(&asked, UploadSubject { bucket, upload }).await,
+            None => Err(self.absent(&asked, Refused::NoSuchUpload).await),
+        }
+    }
+
+    /// Who asks, as they are by now.
+    async fn still(&self, asked: &Asked<'_>) -> Result<Arc<Principal>, Refused> {
+        match self.people.still(asked.who).await {
+            Ok(who) => Ok(who),
+            Err(Unauthenticated::Unknown | Unauthenticated::NotInUse) => Err(self.forbid(asked, Reason::CredentialEnded).await),
+            Err(Unauthenticated::Engine(error)) => Err(IndexError::from(error).into()),
+            Err(Unauthenticated::Lease(error)) => Err(IndexError::from(error).into()),
+            Err(Unauthenticated::Damaged { table }) => Err(IndexError::Tampered { table }.into()),
+        }
     }
 
     /// Leave to add a part to the upload `id`.
@@ -389,13 +435,13 @@ impl Gate {
     async fn record<A: Action<Record = Receipt>>(&self, asked: &Asked<'_>, subject: A::Subject) -> Result<Admitted<A>, Refused> {
         let pending = self.seal(asked, Verdict::Allowed, None).await?;
         let receipt = self.journal.append(pending).await?;
-        Ok(Admitted::new(Arc::clone(asked.who), subject, receipt))
+        Ok(Admitted::new(Arc::clone(asked.who), subject, receipt, Arc::clone(&self.clock)))
     }
 
     /// Leaves the permit to the transaction of the change.
     async fn pend<A: Action<Record = PendingEvent>>(&self, asked: &Asked<'_>, subject: A::Subject) -> Result<Admitted<A>, Refused> {
         let pending = self.seal(asked, Verdict::Allowed, None).await?;
-        Ok(Admitted::new(Arc::clone(asked.who), subject, pending))
+        Ok(Admitted::new(Arc::clone(asked.who), subject, pending, Arc::clone(&self.clock)))
     }
 
     /// Records a refusal with its true reason, and tells the reason only to who may list the place.

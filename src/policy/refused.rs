@@ -8,6 +8,8 @@ pub enum Reason {
     NotGranted,
     /// An administrator has switched the bucket off.
     BucketDisabled,
+    /// The credential was switched off, or has ended, while the request was under way (ID-06).
+    CredentialEnded,
     /// Operators of the provider never reach content (OP-01).
     OperatorNeverReads,
     /// The version is final and stays (AT-04).
@@ -31,6 +33,7 @@ impl Reason {
         match self {
             Self::NotGranted => "not-granted",
             Self::BucketDisabled => "bucket-disabled",
+            Self::CredentialEnded => "credential-ended",
             Self::OperatorNeverReads => "operator-never-reads",
             Self::VersionFinalized => "version-finalized",
             Self::ChangeReasonRequired => "change-reason-required",

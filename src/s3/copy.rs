@@ -91,7 +91,7 @@ pub(super) async fn upload_part(service: &Service, call: Call, input: UploadPart
     let admitted = service.gate().add_part(&call.who, &call.around, place.pair(), upload).await?;
     let algorithm = admitted.subject().upload.checksum().map_or(ChecksumAlgorithm::Crc64Nvme, |(algorithm, _)| algorithm);
     let body = service.objects.get(source.permitted, range).await?;
-    let part = service.objects.add_part(admitted, number, &mut CopiedBody::new(body, algorithm)).await?;
+    let part = service.objects.add_part(&call.around, admitted, number, &mut CopiedBody::new(body, algorithm)).await?;
 
     let mut result =
         CopyPartResult { e_tag: Some(answer::tag(part.etag)), last_modified: Some(answer::timestamp(part.modified)), ..Default::default() };

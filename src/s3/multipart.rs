@@ -50,7 +50,7 @@ pub(super) async fn add_part(service: &Service, call: Call, input: UploadPartInp
     let source = (input.body, call.trailers.clone());
     let kept = announced.unwrap_or(ChecksumAlgorithm::Crc64Nvme);
     let mut body = ClientBody::new(source, input.content_length, &call.headers, call.exchange.clone(), kept)?;
-    let part = service.objects.add_part(admitted, number, &mut body).await.map_err(|error| body.explain(error))?;
+    let part = service.objects.add_part(&call.around, admitted, number, &mut body).await.map_err(|error| body.explain(error))?;
     let mut headers = HeaderMap::new();
     answer::set_sealed(&mut headers, &service.region, call.tenant());
     answer::set(&mut headers, checksums::header_of(part.checksum.algorithm), &part.checksum.value);

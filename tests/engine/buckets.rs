@@ -69,6 +69,7 @@ pub(crate) async fn a_bucket_with_a_key_stays(engine: Arc<dyn Engine>) {
     assert_eq!(engine.delete_bucket(row.id, row.revision, Events::default()).await.unwrap(), Changed::Conflict);
     let removal = VersionChange {
         bucket: row.id,
+        bucket_revision: row.revision,
         entry: EntryChange::Remove { id: held.entry, bucket: row.id, expected: 1 },
         directories: Vec::new(),
         version: None,
@@ -98,4 +99,16 @@ pub(crate) async fn a_deleted_bucket_takes_no_version_and_no_upload(engine: Arc<
     assert_eq!(open, Changed::Conflict);
     assert!(engine.events(row.tenant, None, 10).await.unwrap().is_empty());
     assert_eq!(engine.count_versions().await.unwrap(), 0);
+}
+
+pub(crate) async fn a_change_decided_by_older_rules_of_its_bucket_is_decided_again(engine: Arc<dyn Engine>) {
+    let row = with_bucket(&engine).await;
+    let changed = BucketRow { versioning: Versioning::Suspended, revision: row.revision + 1, ..row.clone() };
+    assert_eq!(engine.update_bucket(changed.clone(), Events::default()).await.unwrap(), Changed::Done);
+    let late = VersionChange { events: events_of(row.tenant, 1), ..first_version("a", version(&row, EntryId::random())) };
+    assert_eq!(engine.commit(late.clone()).await.unwrap(), Committed::EntryChanged);
+    assert_eq!(engine.count_versions().await.unwrap(), 0);
+    assert!(engine.events(row.tenant, None, 10).await.unwrap().is_empty());
+    let again = VersionChange { bucket_revision: changed.revision, ..late };
+    assert!(matches!(engine.commit(again).await.unwrap(), Committed::Done { .. }));
 }

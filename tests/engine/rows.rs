@@ -300,6 +300,7 @@ pub(crate) fn directories(bucket: BucketId, key: &str) -> Vec<DirectoryRow> {
 pub(crate) fn first_version(key: &str, newest: VersionRow) -> VersionChange {
     VersionChange {
         bucket: newest.bucket,
+        bucket_revision: 1,
         entry: EntryChange::Insert(entry(key, &newest)),
         directories: directories(newest.bucket, key),
         version: Some((newest.clone(), (newest.kind == VersionKind::Content).then(|| dek(&newest)), Vec::new())),
@@ -314,6 +315,7 @@ pub(crate) fn next_version(entry: &EntryRow, newest: VersionRow) -> VersionChang
     let row = EntryRow { current: current(&newest), revision: entry.revision + 1, ..entry.clone() };
     VersionChange {
         bucket: newest.bucket,
+        bucket_revision: 1,
         entry: EntryChange::Update { expected: entry.revision, row },
         directories: Vec::new(),
         version: Some((newest.clone(), (newest.kind == VersionKind::Content).then(|| dek(&newest)), Vec::new())),

@@ -34,6 +34,7 @@ pub(crate) fn removal(entry: &EntryRow, gone: &VersionRow, newest: Option<&Versi
     };
     VersionChange {
         bucket: entry.bucket,
+        bucket_revision: 1,
         entry: change,
         directories: Vec::new(),
         version: None,

@@ -10,7 +10,7 @@ use hozon::engine::{Engine, Events, SqliteEngine, SqliteSettings};
 use hozon::identity::{Authenticator, NewPrincipal, People};
 use hozon::index::Index;
 use hozon::keys::Keyring;
-use hozon::leases::{LeaseSettings, Leases, SystemMonotonic};
+use hozon::leases::{LeaseSettings, Leases, ManualMonotonic, Monotonic, SystemMonotonic};
 use hozon::meters::Observed;
 use hozon::objects::Objects;
 use hozon::policy::Gate;
@@ -33,6 +33,8 @@ pub(crate) struct Gateway {
     pub(crate) classes: Live<RecordClasses>,
     pub(crate) rates: Rates,
     pub(crate) leases: Arc<Leases>,
+    /// How old the gate takes its decisions to be.
+    pub(crate) decisions: Arc<ManualMonotonic>,
     clock: Arc<dyn Clock>,
     _directory: tempfile::TempDir,
 }
@@ -89,8 +91,11 @@ impl Gateway {
         std::fs::write(directory.path().join("hozon.toml"), "").unwrap();
         let settings = hozon::config::read(&directory.path().join("hozon.toml"), std::iter::empty()).unwrap();
         let classes = Live::new(settings.record_classes);
+        let decisions = Arc::new(ManualMonotonic::default());
+        let people_now = Arc::clone(&authenticator);
+        let gate = Gate::new(Arc::clone(&index), Arc::clone(&journal), people_now, Arc::clone(&decisions) as Arc<dyn Monotonic>);
         let objects = Objects {
-            gate: Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal))),
+            gate: Arc::new(gate),
             index: Arc::clone(&index),
             keys: Arc::new(Keyring::new(Arc::clone(&leases))),
             blobs,
@@ -116,7 +121,7 @@ impl Gateway {
             }),
         };
         let endpoint = s3::service(front).unwrap();
-        Self { endpoint, people, journal, index, classes, rates, leases, clock, _directory: directory }
+        Self { endpoint, people, journal, index, classes, rates, leases, decisions, clock, _directory: directory }
     }
 
     /// A new hospital.

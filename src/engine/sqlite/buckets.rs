@@ -72,6 +72,11 @@ pub(super) fn is_there(connection: &Connection, id: BucketId) -> Result<bool, En
     exists(connection, "SELECT 1 FROM buckets WHERE id = ?", [id.as_bytes()])
 }
 
+/// The revision of the bucket, if it is there.
+pub(super) fn revision(connection: &Connection, id: BucketId) -> Result<Option<u64>, EngineError> {
+    one(connection, "SELECT revision FROM buckets WHERE id = ?", [id.as_bytes()], |row| Cells::new(row, "buckets").number())
+}
+
 fn bucket_of(cells: &mut Cells<'_>) -> Result<BucketRow, EngineError> {
     Ok(BucketRow {
         id: cells.id(BucketId::from_bytes)?,

@@ -115,8 +115,10 @@ pub(super) fn parts_after(connection: &Connection, version: VersionId, after: u3
 
 /// One transaction on the versions of one key, as [`VersionChange`] says.
 pub(super) fn commit(connection: &Connection, change: &VersionChange, now: UtcTime) -> Result<Step<Committed>, EngineError> {
-    if !buckets::is_there(connection, change.bucket)? {
-        return Ok(Step::Undo(Committed::BucketGone));
+    match buckets::revision(connection, change.bucket)? {
+        None => return Ok(Step::Undo(Committed::BucketGone)),
+        Some(revision) if revision != change.bucket_revision => return Ok(Step::Undo(Committed::EntryChanged)),
+        Some(_) => {}
     }
     let mut seq = 0;
     if let Some((version, dek, parts)) = &change.version {
