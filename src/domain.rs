@@ -30,7 +30,7 @@ pub use bucket::{BucketMode, BucketName, InvalidBucketName, Versioning};
 pub use catalogue::{ClassRule, JobGroup, JobType, JobTypes, PatientNaming, Proof, RecordClasses, StartEvent};
 pub use causes::causes;
 pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
-pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet};
+pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet, UnmetWrite, WriteCondition};
 pub use etag::{ETag, InvalidETag};
 pub use id::{AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, RunId, TenantId, UploadId, VersionId};
 pub use kek::{KekPurpose, KekState, UnknownName};

@@ -3,6 +3,7 @@
 //! The only place that joins protocol and ciphertext. Each verb takes its admission by value and works on
 //! exactly what the admission names. Way in: [`Objects`].
 
+mod attempt;
 mod body;
 mod bucket;
 mod copy;
@@ -30,7 +31,7 @@ pub use copy::CopiedBody;
 pub use delete::Deleted;
 pub use error::{CommitError, GetError, PutError};
 pub use get::ObjectBody;
-pub use put::{NewContent, Put, WriteCondition};
+pub use put::{NewContent, Put};
 pub use upload::{Completed, CompletedPart, NewPart};
 
 /// The parts that the object service is made of.

@@ -18,6 +18,8 @@ mod listings;
 mod long_writes;
 #[path = "s3/objects.rs"]
 mod objects;
+#[path = "s3/on_record.rs"]
+mod on_record;
 #[path = "s3/operations.rs"]
 mod operations;
 #[path = "s3/rates.rs"]

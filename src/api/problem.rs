@@ -60,6 +60,9 @@ impl From<Refused> for Problem {
             | Refused::NoSuchVersion
             | Refused::IsDeleteMarker { .. }
             | Refused::NoSuchUpload => Self::not_found(),
+            Refused::ConditionFailed => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "condition-failed", "a condition of the request does not hold".to_owned())
+            }
             Refused::Index(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "index-unavailable", "the index is not available".to_owned()),
             Refused::Unrecorded(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", "the audit log is not available".to_owned())

@@ -18,6 +18,42 @@ impl TagCondition {
     }
 }
 
+/// What a client wants of a key before it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WriteCondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// `If-None-Match: *`: there must be no such key.
+    Absent,
+    /// `If-Match`: the key's tag must be this one.
+    Match(ETag),
+}
+
+/// How a [`WriteCondition`] does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnmetWrite {
+    /// The key has content, or another content.
+    Present,
+    /// There is no content that could match.
+    Absent,
+}
+
+impl WriteCondition {
+    /// Tests it on the tag of the key's content, where it has one.
+    ///
+    /// # Errors
+    /// [`UnmetWrite`] when it does not hold.
+    pub fn check(self, current: Option<ETag>) -> Result<(), UnmetWrite> {
+        match (self, current) {
+            (Self::None, _) | (Self::Absent, None) => Ok(()),
+            (Self::Match(_), None) => Err(UnmetWrite::Absent),
+            (Self::Match(wanted), Some(tag)) if tag == wanted => Ok(()),
+            (Self::Absent | Self::Match(_), Some(_)) => Err(UnmetWrite::Present),
+        }
+    }
+}
+
 /// What `If-Range` names (RFC 9110 §13.1.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeCondition {

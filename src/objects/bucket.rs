@@ -1,8 +1,9 @@
 use super::Objects;
+use super::attempt::{Attempt, Failure};
 use crate::domain::{BucketMode, RecordClass, Versioning, limits};
 use crate::engine::Changed;
 use crate::index::{Bucket, IndexError, NewBucket};
-use crate::policy::{Admitted, MakeBucket, ManageBucket};
+use crate::policy::{Admitted, MakeBucket, ManageBucket, Refused};
 
 /// A bucket could not be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +24,18 @@ pub enum BucketError {
     /// Somebody else changed it at the same time.
     #[error("the bucket was changed by someone else at the same time")]
     Changed,
+    /// What was let could not be put on record.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The index failed.
     #[error(transparent)]
     Index(#[from] IndexError),
+}
+
+impl Failure for BucketError {
+    fn is_verdict(&self) -> bool {
+        false
+    }
 }
 
 impl Objects {
@@ -34,6 +44,17 @@ impl Objects {
     /// # Errors
     /// [`BucketError`]; nothing is made then.
     pub async fn make_bucket(
+        &self,
+        admitted: Admitted<MakeBucket>,
+        mode: BucketMode,
+        default_class: Option<RecordClass>,
+    ) -> Result<Bucket, BucketError> {
+        let attempt = Attempt::of(&admitted);
+        let made = self.make_admitted(admitted, mode, default_class).await;
+        self.settled(attempt, made).await
+    }
+
+    async fn make_admitted(
         &self,
         admitted: Admitted<MakeBucket>,
         mode: BucketMode,
@@ -59,15 +80,18 @@ impl Objects {
     /// # Errors
     /// [`BucketError`]; nothing is changed then.
     pub async fn set_versioning(&self, admitted: Admitted<ManageBucket>, versioning: Versioning) -> Result<(), BucketError> {
-        let tenant = admitted.tenant();
+        let (attempt, tenant) = (Attempt::of(&admitted), admitted.tenant());
         let (_who, bucket, record) = admitted.spend();
-        if bucket.mode == BucketMode::Records && versioning != Versioning::On {
-            return Err(BucketError::VersioningAlwaysOn);
-        }
-        match self.index.of(tenant).set_versioning(&bucket, versioning, record.into_events()).await? {
-            Changed::Done => Ok(()),
-            Changed::Conflict => Err(BucketError::Changed),
-        }
+        let set = if bucket.mode == BucketMode::Records && versioning != Versioning::On {
+            Err(BucketError::VersioningAlwaysOn)
+        } else {
+            match self.index.of(tenant).set_versioning(&bucket, versioning, record.into_events()).await {
+                Ok(Changed::Done) => Ok(()),
+                Ok(Changed::Conflict) => Err(BucketError::Changed),
+                Err(error) => Err(error.into()),
+            }
+        };
+        self.settled(attempt, set).await
     }
 
     /// Deletes the bucket that `admitted` names, which must be empty.
@@ -75,11 +99,13 @@ impl Objects {
     /// # Errors
     /// [`BucketError`]; nothing is deleted then.
     pub async fn delete_bucket(&self, admitted: Admitted<ManageBucket>) -> Result<(), BucketError> {
-        let tenant = admitted.tenant();
+        let (attempt, tenant) = (Attempt::of(&admitted), admitted.tenant());
         let (_who, bucket, record) = admitted.spend();
-        match self.index.of(tenant).delete_bucket(&bucket, record.into_events()).await? {
-            Changed::Done => Ok(()),
-            Changed::Conflict => Err(BucketError::NotEmpty),
-        }
+        let deleted = match self.index.of(tenant).delete_bucket(&bucket, record.into_events()).await {
+            Ok(Changed::Done) => Ok(()),
+            Ok(Changed::Conflict) => Err(BucketError::NotEmpty),
+            Err(error) => Err(error.into()),
+        };
+        self.settled(attempt, deleted).await
     }
 }

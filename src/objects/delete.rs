@@ -1,8 +1,9 @@
+use super::attempt::Attempt;
 use super::{CommitError, Objects};
-use crate::domain::{Deletable, ETag, RecordState, UtcTime, VersionId, Versioning};
+use crate::domain::{ETag, RecordState, VersionId, Versioning};
 use crate::engine::{Committed, Nullness, VersionKind, Which};
 use crate::index::{NewContent, NewVersion};
-use crate::policy::{Admitted, Circumstances, Delete, Reason, Refused};
+use crate::policy::{Admitted, Circumstances, Delete};
 
 /// What a delete did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,12 @@ impl Objects {
     /// # Errors
     /// [`CommitError`]; nothing is deleted then.
     pub async fn delete(&self, around: &Circumstances, admitted: Admitted<Delete>) -> Result<Deleted, CommitError> {
-        let mut admitted = admitted;
+        let attempt = Attempt::of(&admitted);
+        let deleted = self.delete_admitted(around, admitted).await;
+        self.settled(attempt, deleted).await
+    }
+
+    async fn delete_admitted(&self, around: &Circumstances, mut admitted: Admitted<Delete>) -> Result<Deleted, CommitError> {
         for _decision in 0..16 {
             let (deleted, committed) = match (admitted.subject().target, admitted.subject().bucket.versioning) {
                 (Which::Current, Versioning::On | Versioning::Suspended) => self.hide(&admitted).await?,
@@ -74,14 +80,11 @@ impl Objects {
             self.index.engine().append(events).await.map_err(crate::index::IndexError::from)?;
             return Ok((Deleted::Nothing, Committed::Done { seq: 0 }));
         };
-        let deletable = deletable(version, self.clock.now())?;
+        // The gate has looked as well, and told the reason to who may know it.
+        let deletable = version.deletable(self.clock.now()).map_err(crate::index::IndexError::from)?;
         let index = self.index.of(admitted.tenant());
         let committed = index.remove(&subject.was, deletable, events).await?;
         let id = (version.row.null == Nullness::Numbered).then_some(version.row.id);
         Ok((Deleted::Version { version: id, kind: version.row.kind }, committed))
     }
-}
-
-fn deletable(version: &crate::index::Version, now: UtcTime) -> Result<Deletable, CommitError> {
-    version.deletable(now).map_err(|_stays| CommitError::Refused(Refused::Forbidden { reason: Some(Reason::UnderRetention) }))
 }

@@ -1,4 +1,5 @@
 use super::BodyFault;
+use super::attempt::Failure;
 use crate::audit::OutcomeResult;
 use crate::blob::BlobError;
 use crate::engine::EngineError;
@@ -56,12 +57,6 @@ pub enum CommitError {
     /// The key has changed meanwhile, and the new decision is a refusal.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// A condition of the client does not hold.
-    #[error("a condition of the request does not hold")]
-    Precondition,
-    /// `If-Match` on a key that does not exist.
-    #[error("there is no such key to match")]
-    NothingToMatch,
     /// The bucket was deleted meanwhile.
     #[error("the bucket was deleted meanwhile")]
     BucketGone,
@@ -139,5 +134,17 @@ impl From<EngineError> for PutError {
 impl From<Refused> for PutError {
     fn from(error: Refused) -> Self {
         Self::Commit(CommitError::Refused(error))
+    }
+}
+
+impl Failure for CommitError {
+    fn is_verdict(&self) -> bool {
+        matches!(self, Self::Refused(refused) if refused.is_verdict())
+    }
+}
+
+impl Failure for PutError {
+    fn is_verdict(&self) -> bool {
+        matches!(self, Self::Commit(error) if error.is_verdict())
     }
 }

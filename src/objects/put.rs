@@ -1,10 +1,10 @@
+use super::attempt::Attempt;
 use super::body::Incoming;
 use super::{CommitError, Objects, PutError, Verified};
-use crate::audit::{OutcomeResult, PendingEvent};
 use crate::blob::Stored;
-use crate::domain::{Attributes, BlobId, Checksums, ETag, PrincipalId, RecordState, Retention, TenantId, UtcTime, VersionId};
-use crate::engine::{Committed, Nullness, VersionKind};
-use crate::index::{Found, NewContent as IndexContent, NewVersion, UploadedPart};
+use crate::domain::{Attributes, BlobId, Checksums, ETag, PrincipalId, RecordState, Retention, UtcTime, VersionId};
+use crate::engine::{Committed, Nullness};
+use crate::index::{NewContent as IndexContent, NewVersion, UploadedPart};
 use crate::keys::{KeyError, WrappedDek};
 use crate::leases::LeaseWatch;
 use crate::policy::{Admitted, Circumstances, Write, WriteSubject};
@@ -14,18 +14,6 @@ use std::sync::Arc;
 /// How often a write is decided again because its key keeps changing.
 const DECISIONS_MAX: usize = 16;
 
-/// What a client wants of the key before it is written, tested inside the commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WriteCondition {
-    /// Nothing.
-    #[default]
-    None,
-    /// `If-None-Match: *`: there must be no such key.
-    Absent,
-    /// `If-Match`: the key's tag must be this one.
-    Match(ETag),
-}
-
 /// What is written besides the bytes.
 #[derive(Debug, Clone)]
 pub struct NewContent {
@@ -33,8 +21,6 @@ pub struct NewContent {
     pub attributes: Attributes,
     /// The tag set.
     pub tags: Vec<(String, String)>,
-    /// What the client wants of the key before.
-    pub condition: WriteCondition,
 }
 
 /// What was written.
@@ -58,7 +44,6 @@ pub struct Put {
 pub(super) struct Prepared {
     pub(super) attributes: Attributes,
     pub(super) tags: Vec<(String, String)>,
-    pub(super) condition: WriteCondition,
     pub(super) stored: Arc<Stored>,
     pub(super) dek: WrappedDek,
     pub(super) size: u64,
@@ -75,29 +60,31 @@ impl Objects {
         &self,
         around: &Circumstances,
         admitted: Admitted<Write>,
+        content: NewContent,
+        body: &mut dyn Incoming,
+    ) -> Result<Put, PutError> {
+        let attempt = Attempt::of(&admitted);
+        let put = self.put_admitted(around, admitted, content, body).await;
+        self.settled(attempt, put).await
+    }
+
+    async fn put_admitted(
+        &self,
+        around: &Circumstances,
+        admitted: Admitted<Write>,
         mut content: NewContent,
         body: &mut dyn Incoming,
     ) -> Result<Put, PutError> {
-        holds(content.condition, &admitted.subject().was)?;
         admitted.subject().key.as_str().clone_into(&mut content.attributes.key);
         content.attributes.facts.class.clone_from(&admitted.subject().intent.class);
         let watch = self.keys.watch(admitted.tenant());
         let (key, dek) = self.keys.fresh(&admitted).await?;
         let blob = BlobId::random(admitted.tenant(), self.clock.now().day());
-        let stored = self.store(blob, (key.part(), watch), body, Some(&mut content.attributes)).await;
-        let (stored, _verified) = match stored {
-            Ok(stored) => stored,
-            Err(error) => {
-                let (who, _, record) = admitted.spend();
-                self.note_failure(who.tenant(), record).await;
-                return Err(error);
-            }
-        };
+        let (stored, _verified) = self.store(blob, (key.part(), watch), body, Some(&mut content.attributes)).await?;
         let size = stored.plain_length();
         let prepared = Prepared {
             attributes: content.attributes,
             tags: content.tags,
-            condition: content.condition,
             stored: Arc::new(stored),
             dek,
             size,
@@ -150,9 +137,6 @@ impl Objects {
             };
         }
         for _decision in 0..DECISIONS_MAX {
-            if let Err(error) = holds(prepared.condition, &admitted.subject().was) {
-                return Err(self.give_up(blob, error.into()).await);
-            }
             // The bytes are durable and nobody can see them. A crash here leaves an orphan for
             // `upkeep::orphans`, never a version without bytes.
             let subject = admitted.subject();
@@ -201,15 +185,6 @@ impl Objects {
         let class = subject.intent.class.as_ref().filter(|_| subject.intent.state.is_final())?;
         Some(Retention::of_final(class, self.classes.now().rule(class), now))
     }
-
-    /// Puts on record that an admitted change did not happen.
-    pub(super) async fn note_failure(&self, tenant: TenantId, record: PendingEvent) {
-        let event = record.event().clone();
-        if let Err(error) = self.journal.append_rows(record.into_events()).await {
-            tracing::warn!(%error, "an attempted write could not be recorded");
-        }
-        self.outcomes.note(&self.journal, tenant, &event, (OutcomeResult::Failed, 0));
-    }
 }
 
 fn new_version(
@@ -239,16 +214,5 @@ fn new_version(
             size: prepared.size,
             parts: prepared.parts.clone(),
         },
-    }
-}
-
-/// Tests what the client wants of the key; the compare-and-set of the commit makes the answer hold.
-pub(super) fn holds(condition: WriteCondition, was: &Found) -> Result<(), CommitError> {
-    let current = was.version.as_ref().filter(|version| version.row.kind == VersionKind::Content);
-    match (condition, current) {
-        (WriteCondition::None, _) | (WriteCondition::Absent, None) => Ok(()),
-        (WriteCondition::Match(_), None) => Err(CommitError::NothingToMatch),
-        (WriteCondition::Match(wanted), Some(version)) if version.row.etag == wanted => Ok(()),
-        (WriteCondition::Absent | WriteCondition::Match(_), Some(_)) => Err(CommitError::Precondition),
     }
 }

@@ -1,3 +1,4 @@
+use super::attempt::Attempt;
 use super::put::{NewContent, Prepared, Put};
 use super::{CommitError, Incoming, Objects, PutError};
 use crate::digest::{self, PartDigest};
@@ -39,8 +40,6 @@ pub struct Completed {
     pub checksum: Option<Checksums>,
     /// The length of the whole, where the client states it.
     pub size: Option<u64>,
-    /// What the client wants of the key before.
-    pub condition: super::WriteCondition,
 }
 
 impl Objects {
@@ -49,6 +48,17 @@ impl Objects {
     /// # Errors
     /// [`PutError`]; nothing is opened then.
     pub async fn create_upload(
+        &self,
+        admitted: Admitted<Write>,
+        content: NewContent,
+        checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    ) -> Result<UploadId, PutError> {
+        let attempt = Attempt::of(&admitted);
+        let created = self.create_admitted(admitted, content, checksum).await;
+        self.settled(attempt, created).await
+    }
+
+    async fn create_admitted(
         &self,
         admitted: Admitted<Write>,
         content: NewContent,
@@ -87,6 +97,18 @@ impl Objects {
     pub async fn add_part(
         &self,
         around: &Circumstances,
+        admitted: Admitted<AddPart>,
+        number: u32,
+        body: &mut dyn Incoming,
+    ) -> Result<NewPart, PutError> {
+        let attempt = Attempt::of(&admitted);
+        let added = self.add_admitted(around, admitted, number, body).await;
+        self.settled(attempt, added).await
+    }
+
+    async fn add_admitted(
+        &self,
+        around: &Circumstances,
         mut admitted: Admitted<AddPart>,
         number: u32,
         body: &mut dyn Incoming,
@@ -98,15 +120,7 @@ impl Objects {
         let key = self.keys.resume(&admitted).await?;
         let tenant = admitted.tenant();
         let now = self.clock.now();
-        let stored = self.store(BlobId::random(tenant, now.day()), (key.part(), watch), body, None).await;
-        let (stored, verified) = match stored {
-            Ok(stored) => stored,
-            Err(error) => {
-                let (_who, _subject, record) = admitted.spend();
-                self.note_failure(tenant, record).await;
-                return Err(error);
-            }
-        };
+        let (stored, verified) = self.store(BlobId::random(tenant, now.day()), (key.part(), watch), body, None).await?;
         let blob = stored.location().blob;
         if !admitted.is_fresh() {
             admitted = match self.gate.add_part_again(around, admitted).await {
@@ -140,12 +154,14 @@ impl Objects {
     /// # Errors
     /// [`CommitError`].
     pub async fn abort_upload(&self, admitted: Admitted<AbortUpload>) -> Result<(), CommitError> {
-        let tenant = admitted.tenant();
+        let (attempt, tenant) = (Attempt::of(&admitted), admitted.tenant());
         let (_who, subject, record) = admitted.spend();
-        match self.index.of(tenant).abort_upload(&subject.upload, record.into_events()).await? {
-            Changed::Done => Ok(()),
-            Changed::Conflict => Err(CommitError::UploadGone),
-        }
+        let aborted = match self.index.of(tenant).abort_upload(&subject.upload, record.into_events()).await {
+            Ok(Changed::Done) => Ok(()),
+            Ok(Changed::Conflict) => Err(CommitError::UploadGone),
+            Err(error) => Err(error.into()),
+        };
+        self.settled(attempt, aborted).await
     }
 
     /// Makes a version of the upload that `admitted` names. No byte moves: a new blob holds only the manifest.
@@ -153,7 +169,12 @@ impl Objects {
     /// # Errors
     /// [`PutError`]; the upload stays open then.
     pub async fn complete_upload(&self, around: &Circumstances, admitted: Admitted<Write>, wanted: Completed) -> Result<Put, PutError> {
-        super::put::holds(wanted.condition, &admitted.subject().was)?;
+        let attempt = Attempt::of(&admitted);
+        let completed = self.complete_admitted(around, admitted, wanted).await;
+        self.settled(attempt, completed).await
+    }
+
+    async fn complete_admitted(&self, around: &Circumstances, admitted: Admitted<Write>, wanted: Completed) -> Result<Put, PutError> {
         let Some(upload) = admitted.subject().upload.as_ref() else { return Err(CommitError::UploadGone.into()) };
         let parts = self.chosen_parts(&admitted, upload, &wanted.parts).await?;
         let size = parts.iter().map(UploadedPart::length).sum();
@@ -177,7 +198,7 @@ impl Objects {
         let stored = writer.finish(end).await?;
         let count = u32::try_from(parts.len()).unwrap_or(limits::PARTS_MAX);
         let stored = Arc::new(stored);
-        let prepared = Prepared { attributes, tags, condition: wanted.condition, stored, dek, size, etag: ETag::random(count), parts };
+        let prepared = Prepared { attributes, tags, stored, dek, size, etag: ETag::random(count), parts };
         self.commit(around, admitted, prepared).await
     }
 

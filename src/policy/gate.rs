@@ -5,7 +5,9 @@ use super::action::{
 use super::rules::{self, Question};
 use super::{Admitted, Circumstances, Permitted, Reason, Refused};
 use crate::audit::{Actor, Event, EventKind, Journal, PendingEvent, Receipt, Subject, Verdict};
-use crate::domain::{BucketMode, BucketName, ObjectKey, RecordClass, RecordState, Standing, UploadId, VersionId};
+use crate::domain::{
+    BucketMode, BucketName, ObjectKey, RecordClass, RecordState, Standing, UnmetWrite, UploadId, VersionId, Versioning, WriteCondition,
+};
 use crate::engine::{VersionKind, Which};
 use crate::identity::{Authenticator, Principal, Unauthenticated};
 use crate::index::{Bucket, Found, Index, IndexError, Upload, Version};
@@ -23,6 +25,8 @@ pub struct WriteIntent {
     pub change_reason: Option<String>,
     /// The patient stated for it.
     pub patient: Option<crate::domain::PatientId>,
+    /// What the caller wants of the key before.
+    pub condition: WriteCondition,
 }
 
 /// Decides, and records what it decided.
@@ -115,7 +119,7 @@ impl Gate {
         self.write_in(asked, bucket, place.1, (intent, None)).await
     }
 
-    /// Leave to complete the upload `id`, which becomes a new version of its key.
+    /// Leave to complete the upload `id`, which becomes a new version of its key, if `condition` holds of what is there.
     ///
     /// # Errors
     /// [`Refused`], on record when it is a verdict.
@@ -124,7 +128,7 @@ impl Gate {
         who: &Arc<Principal>,
         around: &Circumstances,
         place: (&BucketName, &ObjectKey),
-        id: UploadId,
+        (id, condition): (UploadId, WriteCondition),
     ) -> Result<Admitted<Write>, Refused> {
         let (asked, bucket, upload) = self.upload::<Write>(who, around, place, id).await?;
         let facts = &upload.attributes().facts;
@@ -133,6 +137,7 @@ impl Gate {
             class: facts.class.clone(),
             change_reason: facts.change_reason.clone(),
             patient: facts.patient.clone(),
+            condition,
         };
         self.write_in(asked, bucket, place.1, (intent, Some(upload))).await
     }
@@ -257,11 +262,18 @@ impl Gate {
         let bucket = self.bucket::<Delete>(&asked, place.0).await?;
         let was = self.index.of(who.tenant()).find(&bucket, place.1, which).await?;
         asked.describe(was.version.as_ref());
-        let hides = which == Which::Current && bucket.versioning != crate::domain::Versioning::Off;
-        let target = was.version.as_ref().filter(|version| version.row.kind == VersionKind::Content);
+        let hides = which == Which::Current && bucket.versioning != Versioning::Off;
+        let shown = if which == Which::Current { content_of(&was) } else { was.version.as_ref() };
+        if shown.is_none() && !may_list(&asked) {
+            // Deleting what is not there is no error, but it would tell that it is not there.
+            return Err(self.absent(&asked, Refused::NoSuchKey { marker: None }).await);
+        }
         // Neither a delete nor a marker takes a final version out of sight (AT-04, promise 9).
-        if target.is_some_and(|version| version.row.state.is_final()) {
+        if content_of(&was).is_some_and(|version| version.row.state.is_final()) {
             return Err(self.forbid(&asked, Reason::VersionFinalized).await);
+        }
+        if !hides && was.version.as_ref().is_some_and(|version| version.deletable(self.journal.now()).is_err()) {
+            return Err(self.forbid(&asked, Reason::UnderRetention).await);
         }
         let marker = VersionId::random();
         if hides {
@@ -428,6 +440,9 @@ impl Gate {
         if let Err(reason) = judge_write(asked.who, &bucket, &intent, &was) {
             return Err(self.forbid(asked, reason).await);
         }
+        if let Err(unmet) = intent.condition.check(content_of(&was).map(|version| version.row.etag)) {
+            return Err(self.unmet(asked, unmet).await);
+        }
         Ok(WriteSubject { bucket, key: key.clone(), was, version, upload, intent })
     }
 
@@ -449,9 +464,7 @@ impl Gate {
         if let Err(error) = self.note(asked, Verdict::Refused, Some(reason.code())).await {
             return error;
         }
-        let bucket = asked.subject.bucket.as_deref().and_then(|name| BucketName::parse(name).ok());
-        let may_list = rules::decide(asked.who, &Question { right: List::RIGHT, bucket: bucket.as_ref() }).is_ok();
-        Refused::Forbidden { reason: may_list.then_some(reason) }
+        Refused::Forbidden { reason: may_list(asked).then_some(reason) }
     }
 
     /// Records that there is no such thing; who may not list the place is refused without a reason (AC-09).
@@ -459,10 +472,18 @@ impl Gate {
         if let Err(error) = self.note(asked, Verdict::Absent, None).await {
             return error;
         }
-        let bucket = asked.subject.bucket.as_deref().and_then(|name| BucketName::parse(name).ok());
-        match rules::decide(asked.who, &Question { right: List::RIGHT, bucket: bucket.as_ref() }) {
-            Ok(()) => answer,
-            Err(_) => Refused::Forbidden { reason: None },
+        if may_list(asked) { answer } else { Refused::Forbidden { reason: None } }
+    }
+
+    /// Records that a condition of a write does not hold; who may not list the place is refused without a reason (AC-09).
+    async fn unmet(&self, asked: &Asked<'_>, unmet: UnmetWrite) -> Refused {
+        if let Err(error) = self.note(asked, Verdict::Refused, Some("condition-failed")).await {
+            return error;
+        }
+        match (may_list(asked), unmet) {
+            (false, _) => Refused::Forbidden { reason: None },
+            (true, UnmetWrite::Present) => Refused::ConditionFailed,
+            (true, UnmetWrite::Absent) => Refused::NoSuchKey { marker: None },
         }
     }
 
@@ -523,9 +544,20 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// Whether the caller may know what there is in the place asked for.
+fn may_list(asked: &Asked<'_>) -> bool {
+    let bucket = asked.subject.bucket.as_deref().and_then(|name| BucketName::parse(name).ok());
+    rules::decide(asked.who, &Question { right: List::RIGHT, bucket: bucket.as_ref() }).is_ok()
+}
+
+/// The content that a key shows; a delete marker has none.
+fn content_of(was: &Found) -> Option<&Version> {
+    was.version.as_ref().filter(|version| version.row.kind == VersionKind::Content)
+}
+
 /// What a write must fulfil besides the right to write (AC-02, AT-01, AT-04).
 fn judge_write(who: &Principal, bucket: &Bucket, intent: &WriteIntent, was: &Found) -> Result<(), Reason> {
-    let parent = was.version.as_ref().filter(|version| version.row.kind == VersionKind::Content).map(|version| version.row.state);
+    let parent = content_of(was).map(|version| version.row.state);
     if bucket.mode == BucketMode::Plain && intent.state != RecordState::Draft {
         return Err(Reason::NotARecordsBucket);
     }

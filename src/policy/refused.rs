@@ -76,10 +76,21 @@ pub enum Refused {
     /// There is no such upload.
     #[error("there is no such upload")]
     NoSuchUpload,
+    /// What the caller wants of the key before it is written does not hold.
+    #[error("a condition of the write does not hold")]
+    ConditionFailed,
     /// What is asked for cannot be looked up.
     #[error("it cannot be looked up")]
     Index(#[from] IndexError),
     /// The verdict could not be put on record, so nothing may happen.
     #[error("the verdict could not be recorded")]
     Unrecorded(#[from] JournalError),
+}
+
+impl Refused {
+    /// Whether it is a verdict, which is on record; the others say that none could be found or recorded.
+    #[must_use]
+    pub const fn is_verdict(&self) -> bool {
+        !matches!(self, Self::Index(_) | Self::Unrecorded(_))
+    }
 }

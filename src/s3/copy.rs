@@ -6,10 +6,10 @@ use super::checksums;
 use super::errors::{self, IsCopy};
 use super::fault::Fault;
 use super::multipart::{part_number, upload_id};
-use super::reading;
+use super::reading::{self, told};
 use super::service::Service;
 use super::writing::Described;
-use crate::domain::{Attributes, ByteRange, ChecksumAlgorithm, RecordState, limits};
+use crate::domain::{Attributes, ByteRange, ChecksumAlgorithm, RecordFacts, RecordState, limits};
 use crate::engine::Which;
 use crate::index::Version;
 use crate::objects::CopiedBody;
@@ -35,29 +35,44 @@ pub(super) async fn copy(service: &Service, call: Call, input: CopyObjectInput) 
     let metadata = Directive::of(&call, "x-amz-metadata-directive")?;
     let tagging = Directive::of(&call, "x-amz-tagging-directive")?;
     let mut described = Described::of(&call, &service.region)?;
+    if described.state != RecordState::Draft {
+        return Err(Fault::argument("x-amz-meta-record-state", "A copy arrives as a draft."));
+    }
     let wanted = checksums::wanted_of_copy(&call.headers)?;
     let source = source(service, &call, &input.copy_source).await?;
     if metadata == Directive::Copy && source.place == place && source.which == Which::Current {
         let message = "This copy request is illegal because it is trying to copy an object to itself without changing the object's \
                        metadata, storage class, website redirect location or encryption attributes.";
-        return Err(Fault::new(S3ErrorCode::InvalidRequest, message));
+        return Err(told(source.permitted, Fault::new(S3ErrorCode::InvalidRequest, message)).await);
     }
     let version = &source.permitted.subject().version;
-    described.attributes = attributes(described.attributes, version, metadata);
-    if described.state != RecordState::Draft && metadata == Directive::Replace {
-        return Err(Fault::argument("x-amz-meta-record-state", "A copy arrives as a draft."));
-    }
+    described.attributes = match attributes(described.attributes, version, metadata) {
+        Ok(attributes) => attributes,
+        Err(fault) => return Err(told(source.permitted, fault).await),
+    };
     described.state = RecordState::Draft;
     if tagging == Directive::Copy {
         described.tags.clone_from(&version.tags);
     }
-    let range = checked_size(ByteRange::whole(version.row.size))?;
+    let range = match checked_size(ByteRange::whole(version.row.size)) {
+        Ok(range) => range,
+        Err(fault) => return Err(told(source.permitted, fault).await),
+    };
     let algorithm = wanted.or_else(|| version.attributes.checksum.as_ref().map(|checksum| checksum.algorithm));
     let source_version = answer::version_id(&source.permitted.subject().bucket, &version.row);
 
-    let admitted = service.gate().write(&call.who, &call.around, place.pair(), described.intent()).await?;
+    let admitted = match service.gate().write(&call.who, &call.around, place.pair(), described.intent()).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return Err(told(source.permitted, refused.into()).await),
+    };
     let bucket = admitted.subject().bucket.clone();
-    let body = service.objects.get(source.permitted, range).await?;
+    let body = match service.objects.get(source.permitted, range).await {
+        Ok(body) => body,
+        Err(error) => {
+            service.objects.abandon(admitted).await?;
+            return Err(error.into());
+        }
+    };
     let mut body = CopiedBody::new(body, algorithm.unwrap_or(ChecksumAlgorithm::Crc64Nvme));
     let put = service.objects.put(&call.around, admitted, described.into_content(), &mut body).await?;
 
@@ -84,13 +99,25 @@ pub(super) async fn upload_part(service: &Service, call: Call, input: UploadPart
     let (number, upload) = (part_number(input.part_number)?, upload_id(&input.upload_id)?);
     let source = source(service, &call, &input.copy_source).await?;
     let subject = source.permitted.subject();
-    let range = reading::source_range(input.copy_source_range.as_deref(), subject.version.row.size)?;
-    let range = checked_size(range)?;
+    let range = reading::source_range(input.copy_source_range.as_deref(), subject.version.row.size).and_then(checked_size);
+    let range = match range {
+        Ok(range) => range,
+        Err(fault) => return Err(told(source.permitted, fault).await),
+    };
     let source_version = answer::version_id(&subject.bucket, &subject.version.row);
 
-    let admitted = service.gate().add_part(&call.who, &call.around, place.pair(), upload).await?;
+    let admitted = match service.gate().add_part(&call.who, &call.around, place.pair(), upload).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return Err(told(source.permitted, refused.into()).await),
+    };
     let algorithm = admitted.subject().upload.checksum().map_or(ChecksumAlgorithm::Crc64Nvme, |(algorithm, _)| algorithm);
-    let body = service.objects.get(source.permitted, range).await?;
+    let body = match service.objects.get(source.permitted, range).await {
+        Ok(body) => body,
+        Err(error) => {
+            service.objects.abandon(admitted).await?;
+            return Err(error.into());
+        }
+    };
     let part = service.objects.add_part(&call.around, admitted, number, &mut CopiedBody::new(body, algorithm)).await?;
 
     let mut result =
@@ -123,10 +150,7 @@ async fn source(service: &Service, call: &Call, named: &CopySource) -> Result<So
     let row = &permitted.subject().version.row;
     match conditions.check(row.etag, row.created) {
         Ok(()) => Ok(Source { place, which, permitted }),
-        Err(unmet) => {
-            let _told = permitted.recorded().await?;
-            Err(errors::of_condition(unmet, IsCopy::Yes))
-        }
+        Err(unmet) => Err(told(permitted, errors::of_condition(unmet, IsCopy::Yes)).await),
     }
 }
 
@@ -147,24 +171,56 @@ impl Directive {
     }
 }
 
-/// A copy is about the same patient and of the same class, unless it says otherwise.
-fn attributes(stated: Attributes, version: &Version, directive: Directive) -> Attributes {
+/// A copy is about the same patient and of the same class, from the same author and department, and for the same person,
+/// unless it says otherwise. What it then says in its facts stands in its metadata too, where clients look for it.
+///
+/// # Errors
+/// `InvalidArgument` for a fact that is stated beside the directive to copy the source's, and is another one.
+fn attributes(stated: Attributes, version: &Version, directive: Directive) -> Result<Attributes, Fault> {
     let source = &version.attributes;
     match directive {
         Directive::Copy => {
+            let of_source = facts(&source.facts);
+            let other =
+                facts(&stated.facts).into_iter().zip(of_source).find(|((_, stated), (_, source))| stated.is_some() && stated != source);
+            if let Some(((name, _), _)) = other {
+                let message = "The record's facts are copied from the source; to state others, set x-amz-metadata-directive to REPLACE.";
+                return Err(Fault::new(S3ErrorCode::InvalidArgument, message).with("ArgumentName", format!("x-amz-meta-{name}")));
+            }
             let mut copied = Attributes { checksum: None, ..source.clone() };
             copied.metadata.retain(|(name, _)| !OF_THE_SOURCE_ALONE.contains(&name.as_str()));
             copied.facts.change_reason = stated.facts.change_reason;
-            copied
+            Ok(copied)
         }
         Directive::Replace => {
             let mut replaced = stated;
-            let facts = &mut replaced.facts;
-            facts.patient = facts.patient.take().or_else(|| source.facts.patient.clone());
-            facts.class = facts.class.take().or_else(|| source.facts.class.clone());
-            replaced
+            let (own, theirs) = (&mut replaced.facts, &source.facts);
+            own.patient = own.patient.take().or_else(|| theirs.patient.clone());
+            own.class = own.class.take().or_else(|| theirs.class.clone());
+            own.author = own.author.take().or_else(|| theirs.author.clone());
+            own.department = own.department.take().or_else(|| theirs.department.clone());
+            own.on_behalf_of = own.on_behalf_of.take().or_else(|| theirs.on_behalf_of.clone());
+            for (name, value) in facts(&replaced.facts) {
+                if let Some(value) = value.filter(|_| !replaced.metadata.iter().any(|(other, value)| other == name && !value.is_empty())) {
+                    replaced.metadata.retain(|(other, _)| other != name);
+                    replaced.metadata.push((name.to_owned(), value));
+                }
+            }
+            replaced.metadata.sort();
+            Ok(replaced)
         }
     }
+}
+
+/// The facts that a copy has in common with its source, by the names that they have in the metadata.
+fn facts(facts: &RecordFacts) -> [(&'static str, Option<String>); 5] {
+    [
+        ("patient-id", facts.patient.as_ref().map(|patient| patient.as_str().to_owned())),
+        ("record-class", facts.class.as_ref().map(ToString::to_string)),
+        ("author", facts.author.clone()),
+        ("department", facts.department.clone()),
+        ("on-behalf-of", facts.on_behalf_of.clone()),
+    ]
 }
 
 /// # Errors

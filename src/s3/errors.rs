@@ -120,6 +120,7 @@ impl From<Refused> for Fault {
                 fault.with_header("x-amz-version-id", &version.to_string())
             }
             Refused::NoSuchUpload => no_such_upload(),
+            Refused::ConditionFailed => precondition("If-Match or If-None-Match"),
             Refused::Index(error) => error.into(),
             Refused::Unrecorded(error) => error.into(),
         }
@@ -178,8 +179,6 @@ impl From<CommitError> for Fault {
         match error {
             CommitError::Index(error) => error.into(),
             CommitError::Refused(refused) => refused.into(),
-            CommitError::Precondition => precondition("If-Match or If-None-Match"),
-            CommitError::NothingToMatch => no_such_key(),
             CommitError::BucketGone => no_such_bucket(),
             CommitError::UploadGone => no_such_upload(),
             CommitError::Collected => unavailable("object store", &error),
@@ -228,6 +227,7 @@ impl From<BucketError> for Fault {
                 fault.with("HozonReason", Reason::VersioningAlwaysOn.code())
             }
             BucketError::Changed => Fault::new(Code::OperationAborted, "A conflicting operation is in progress. Please try again."),
+            BucketError::Refused(refused) => refused.into(),
             BucketError::Index(error) => error.into(),
         }
     }

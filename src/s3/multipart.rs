@@ -45,11 +45,18 @@ pub(super) async fn add_part(service: &Service, call: Call, input: UploadPartInp
     let admitted = service.gate().add_part(&call.who, &call.around, place.pair(), upload).await?;
     let announced = admitted.subject().upload.checksum().map(|(algorithm, _)| algorithm);
     if let (Some(expected), Some(actual)) = (announced, stated.filter(|stated| announced != Some(*stated))) {
+        service.objects.abandon(admitted).await?;
         return Err(errors::other_algorithm(expected, actual));
     }
     let source = (input.body, call.trailers.clone());
     let kept = announced.unwrap_or(ChecksumAlgorithm::Crc64Nvme);
-    let mut body = ClientBody::new(source, input.content_length, &call.headers, call.exchange.clone(), kept)?;
+    let mut body = match ClientBody::new(source, input.content_length, &call.headers, call.exchange.clone(), kept) {
+        Ok(body) => body,
+        Err(fault) => {
+            service.objects.abandon(admitted).await?;
+            return Err(fault);
+        }
+    };
     let part = service.objects.add_part(&call.around, admitted, number, &mut body).await.map_err(|error| body.explain(error))?;
     let mut headers = HeaderMap::new();
     answer::set_sealed(&mut headers, &service.region, call.tenant());
@@ -67,11 +74,17 @@ pub(super) async fn complete(service: &Service, call: Call, input: CompleteMulti
         None => None,
     };
     let count = u32::try_from(parts.len()).unwrap_or(limits::PARTS_MAX);
-    let admitted = service.gate().complete(&call.who, &call.around, place.pair(), upload).await?;
+    let admitted = service.gate().complete(&call.who, &call.around, place.pair(), (upload, condition)).await?;
     let announced = admitted.subject().upload.as_ref().and_then(Upload::checksum);
-    let checksum = checksums::of_whole(&call.headers, announced)?;
+    let checksum = match checksums::of_whole(&call.headers, announced) {
+        Ok(checksum) => checksum,
+        Err(fault) => {
+            service.objects.abandon(admitted).await?;
+            return Err(fault);
+        }
+    };
     let bucket = admitted.subject().bucket.clone();
-    let completed = Completed { parts, checksum, size, condition };
+    let completed = Completed { parts, checksum, size };
     let put = service.objects.complete_upload(&call.around, admitted, completed).await?;
     let mut output = CompleteMultipartUploadOutput {
         location: Some(location(&call, &place)),

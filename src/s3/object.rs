@@ -4,7 +4,7 @@ use super::answer;
 use super::call::{Answer, Call, Place, bucket_name, which};
 use super::client_body::ClientBody;
 use super::fault::Fault;
-use super::reading::{Extent, Served, Wish};
+use super::reading::{Extent, Served, Wish, told};
 use super::response_body::ResponseBody;
 use super::service::Service;
 use super::writing::Described;
@@ -55,13 +55,12 @@ pub(super) async fn get(service: &Service, call: Call, input: GetObjectInput) ->
     let permitted = service.gate().read(&call.who, &call.around, place.pair(), which).await?;
     let served = match wish.served(&permitted.subject().version, service.index(&call)).await {
         Ok(served) => served,
-        Err(fault) => {
-            // That a version exists and how it differs is told only on record.
-            let _told = permitted.recorded().await?;
-            return Err(fault);
-        }
+        Err(fault) => return Err(told(permitted, fault).await),
     };
-    let headers = headers_of(service, &call, permitted.subject(), served)?;
+    let headers = match headers_of(service, &call, permitted.subject(), served) {
+        Ok(headers) => headers,
+        Err(fault) => return Err(told(permitted, fault).await),
+    };
     let size = permitted.subject().version.row.size;
     let body = service.objects.get(permitted, served.range).await?;
     let output = GetObjectOutput {

@@ -6,6 +6,7 @@ use super::errors::{self, IsCopy};
 use super::fault::Fault;
 use crate::domain::{ByteRange, RangeCondition, RangeRequest, ReadConditions, TagCondition, UtcTime};
 use crate::index::{TenantIndex, Version};
+use crate::policy::{Permitted, Read};
 use http::StatusCode;
 use s3s::S3ErrorCode;
 use s3s::dto::{ETagCondition, Range, Timestamp, TimestampFormat};
@@ -178,6 +179,14 @@ fn range_condition(text: &str) -> RangeCondition {
     match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(tag) => RangeCondition::Tag(tag.to_owned()),
         None => http_moment(text).map_or(RangeCondition::Never, RangeCondition::Modified),
+    }
+}
+
+/// A fault from which the caller learns that a version exists, or how it is: it is told only on record.
+pub(super) async fn told(permitted: Permitted<Read>, fault: Fault) -> Fault {
+    match permitted.recorded().await {
+        Ok(_admitted) => fault,
+        Err(unrecorded) => unrecorded.into(),
     }
 }
 

@@ -5,8 +5,8 @@ use super::call::Call;
 use super::fault::Fault;
 use super::metadata::Stated;
 use super::tags;
-use crate::domain::{Attributes, ETag, RecordState};
-use crate::objects::{NewContent, WriteCondition};
+use crate::domain::{Attributes, ETag, RecordState, WriteCondition};
+use crate::objects::NewContent;
 use crate::policy::WriteIntent;
 use http::StatusCode;
 use s3s::S3ErrorCode;
@@ -40,12 +40,13 @@ impl Described {
             class: facts.class.clone(),
             change_reason: facts.change_reason.clone(),
             patient: facts.patient.clone(),
+            condition: self.condition,
         }
     }
 
     /// What the object service stores.
     pub(super) fn into_content(self) -> NewContent {
-        NewContent { attributes: self.attributes, tags: self.tags, condition: self.condition }
+        NewContent { attributes: self.attributes, tags: self.tags }
     }
 }
 
