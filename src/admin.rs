@@ -13,6 +13,7 @@ mod principals;
 mod problem;
 mod route;
 mod socket;
+mod store;
 mod tenants;
 pub mod wire;
 
@@ -24,6 +25,7 @@ use crate::identity::People;
 use crate::index::Index;
 use crate::leases::Leases;
 use crate::meters::Meters;
+use crate::upkeep::Pairing;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -40,6 +42,7 @@ use tokio_util::task::TaskTracker;
 
 pub use exposed::Exposed;
 pub use socket::AdminError;
+pub use store::adopt;
 
 /// The parts that operators work on.
 #[derive(Debug, Clone)]
@@ -58,6 +61,8 @@ pub struct AdminServices {
     pub journal: Arc<Journal>,
     /// Sealed bytes, for readiness.
     pub blobs: BlobStore,
+    /// Whether they are those of the index.
+    pub pairing: Arc<Pairing>,
     /// Metrics.
     pub meters: Arc<Meters>,
     /// The job types that people may have.

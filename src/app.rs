@@ -5,13 +5,16 @@ mod error;
 mod reload;
 mod services;
 
-use crate::admin::{Admin, AdminServices, Exposed};
+use crate::admin::wire::Store;
+use crate::admin::{self, Admin, AdminServices, Exposed};
 use crate::api::Api;
 use crate::config::Settings;
+use crate::domain::{StoreId, causes};
 use crate::listener::{Drained, Listener, Readiness, Stop};
 use crate::report::AccessLog;
 use crate::root::harden_process;
 use crate::s3::{self, Front, Native};
+use crate::upkeep::Agreement;
 use futures::FutureExt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,6 +52,12 @@ impl Gateway {
             tracing::warn!(profile = settings.profile.name(), %deviation, "weaker than strict-jp");
         }
         let services = Arc::new(Services::build(&settings).await?);
+        // Before anything is served or collected.
+        if let Agreement::Behind { index, seen } = services.pairing.begin().await? {
+            let index = index.generation;
+            services.meters.collector_held();
+            tracing::error!(index, seen, "the store has seen a newer index: nothing is collected before `hozon store accept`");
+        }
         let listener = Listener::bind(settings.listener.clone(), Arc::clone(&services.meters)).await?;
         let address = listener.address().map_err(StartError::Address)?;
         let admin = Admin::bind(&settings.admin_socket, admin_services(&services)).await?;
@@ -119,10 +128,24 @@ impl Gateway {
             tracing::error!(%error, "the admin listener ended badly");
         }
         self.chores.wait().await;
+        // So that a copy of the index from before the stop is known for an older one.
+        if let Err(error) = self.services.pairing.keep().await {
+            tracing::warn!(error = causes(&error), "the store's marker could not be written");
+        }
         if let Err(error) = self.services.provider_log.flush().await {
             tracing::warn!(%error, "the provider log could not be written");
         }
     }
+}
+
+/// Makes the index and the store of `settings` belong together that do not, on an operator's word and while no gateway
+/// runs. `there` is the store that the operator means; nothing for one without a marker.
+///
+/// # Errors
+/// [`StartError`] when either cannot be opened, or they are not as the operator says.
+pub async fn adopt(settings: &Settings, there: Option<StoreId>) -> Result<Store, StartError> {
+    let services = Services::build(settings).await?;
+    Ok(admin::adopt(&admin_services(&services), there).await?)
 }
 
 fn admin_services(services: &Services) -> AdminServices {
@@ -134,6 +157,7 @@ fn admin_services(services: &Services) -> AdminServices {
         index: Arc::clone(&services.index),
         journal: Arc::clone(&services.journal),
         blobs: services.blobs.clone(),
+        pairing: Arc::clone(&services.pairing),
         meters: Arc::clone(&services.meters),
         job_types: services.job_types.clone(),
         record_classes: services.classes.clone(),

@@ -9,6 +9,7 @@ mod cached;
 mod error;
 mod listing;
 mod local;
+mod marker;
 mod probe;
 mod reader;
 mod remote;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 pub use error::{BlobError, OpenStoreError};
 pub use listing::{ListedBlob, Scope};
+pub use marker::{MarkerError, StoreMarker};
 pub use probe::{Overwrite, ProbeError, ProbeReport, ProbeStep};
 pub use reader::{BlobReader, SealedBytes};
 pub use settings::{BlobSettings, S3Settings, Transport};
@@ -100,6 +102,22 @@ impl BlobStore {
     #[must_use]
     pub fn list(&self, scope: Scope) -> BoxStream<'static, Result<ListedBlob, BlobError>> {
         listing::list(&self.0, scope)
+    }
+
+    /// The marker that says which index the bodies belong to; nothing where none was written yet.
+    ///
+    /// # Errors
+    /// [`MarkerError`] when the store fails, or something else is in its place.
+    pub async fn marker(&self) -> Result<Option<StoreMarker>, MarkerError> {
+        marker::read(&self.0).await
+    }
+
+    /// Writes the marker, in place of the one before.
+    ///
+    /// # Errors
+    /// [`MarkerError`] when the store fails or does not replace it.
+    pub async fn mark(&self, marker: StoreMarker) -> Result<(), MarkerError> {
+        marker::write(&self.0, marker).await
     }
 
     /// Removes what writes left behind that were cut off before `before`. Returns how many files went.

@@ -15,6 +15,7 @@ mod output;
 mod principal;
 mod root;
 mod serve;
+mod store;
 mod tenant;
 
 use arguments::{Arguments, Command};
@@ -54,6 +55,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             Command::Serve(asked) => serve::run(asked).await,
             Command::Doctor(asked) => doctor::run(asked, output).await,
             Command::Root(asked) => root::run(asked, output),
+            Command::Store(asked) => store::run(asked, &operator, output).await,
             Command::Tenant(asked) => tenant::run(asked, &operator, output).await,
             Command::Principal(asked) => principal::run(asked, &operator, output).await,
             Command::Credential(asked) => credential::run(asked, &operator, output).await,

@@ -32,7 +32,9 @@ pub use causes::causes;
 pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
 pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet, UnmetWrite, WriteCondition};
 pub use etag::{ETag, InvalidETag};
-pub use id::{AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, RunId, TenantId, UploadId, VersionId};
+pub use id::{
+    AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, RunId, StoreId, TenantId, UploadId, VersionId,
+};
 pub use kek::{KekPurpose, KekState, UnknownName};
 pub use key::{InvalidObjectKey, ObjectKey};
 pub use live::Live;

@@ -15,8 +15,9 @@ use async_trait::async_trait;
 use std::time::Duration;
 
 pub use rows::{
-    AccessKeyRow, BucketRow, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, JournalRow, KekRow, Nullness, PartRow, PrincipalRow,
-    ProviderLogRow, RowMac, RunRow, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind, VersionRow,
+    AccessKeyRow, BucketRow, Condemned, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, JournalRow, KekRow, Nullness, PartRow,
+    PrincipalRow, ProviderLogRow, RowMac, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind,
+    VersionRow,
 };
 
 pub use sqlite::{SqliteEngine, SqliteSettings};
@@ -331,10 +332,20 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
 
     /// Condemns those of `blobs` that no row names. Returns the ones now condemned.
     async fn condemn(&self, blobs: Vec<BlobId>, at: UtcTime) -> Result<Vec<BlobId>, EngineError>;
-    /// Blobs condemned before `before`, at most `limit`: their bytes may be deleted.
-    async fn condemned(&self, before: UtcTime, limit: usize) -> Result<Vec<BlobId>, EngineError>;
-    /// Forgets condemned blobs whose bytes are gone for certain.
+    /// Blobs condemned before `before`, the oldest first, behind `after` where given, at most `limit`. The bytes of those
+    /// that no row names may be deleted.
+    async fn condemned(&self, before: UtcTime, after: Option<Condemned>, limit: usize) -> Result<Vec<Condemned>, EngineError>;
+    /// Forgets condemned blobs whose bytes are gone for certain, or that a row names.
     async fn forget_condemned(&self, blobs: Vec<BlobId>) -> Result<(), EngineError>;
+
+    /// The store that the index belongs to; nothing before it has been given one.
+    async fn store(&self) -> Result<Option<StoreRow>, EngineError>;
+    /// Gives the index another store or generation. [`Changed::Conflict`] if what it has is not `from`.
+    async fn set_store(&self, from: Option<StoreRow>, to: StoreRow, events: Events) -> Result<Changed, EngineError>;
+    /// Whether any row names a blob.
+    async fn names_blobs(&self) -> Result<bool, EngineError>;
+    /// A number that grows whenever an event of any tenant becomes durable.
+    async fn newest_event(&self) -> Result<u64, EngineError>;
 
     /// Whether a write would succeed now, within `within`: for readiness.
     async fn probe(&self, within: Duration) -> Result<(), EngineError>;

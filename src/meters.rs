@@ -104,6 +104,8 @@ pub struct Meters {
     audit_append_time: Histogram,
     condemned_blobs: Gauge,
     deleted_blobs: Counter,
+    spared_blobs: Counter,
+    collector_held: Gauge,
     panics: Counter,
 }
 
@@ -136,6 +138,8 @@ impl Meters {
             audit_append_time: enter(&mut registry, &table::AUDIT_APPEND_TIME, time_histogram()),
             condemned_blobs: enter(&mut registry, &table::CONDEMNED_BLOBS, Gauge::default()),
             deleted_blobs: enter(&mut registry, &table::DELETED_BLOBS, Counter::default()),
+            spared_blobs: enter(&mut registry, &table::SPARED_BLOBS, Counter::default()),
+            collector_held: enter(&mut registry, &table::COLLECTOR_HELD, Gauge::default()),
             panics: enter(&mut registry, &table::PANICS, Counter::default()),
             registry,
         }
@@ -187,6 +191,21 @@ impl Meters {
     /// Counts blobs whose bytes were deleted.
     pub fn blobs_deleted(&self, count: u64) {
         self.deleted_blobs.inc_by(count);
+    }
+
+    /// Counts blobs that stay though they were condemned.
+    pub fn blobs_spared(&self, count: u64) {
+        self.spared_blobs.inc_by(count);
+    }
+
+    /// Shows that nothing is collected until an operator has looked at index and store.
+    pub fn collector_held(&self) {
+        self.collector_held.set(1);
+    }
+
+    /// Shows that the collector may do its work.
+    pub fn collector_free(&self) {
+        self.collector_held.set(0);
     }
 
     /// Counts a handler that panicked; its caller got an internal error.
@@ -249,6 +268,8 @@ mod tests {
         meters.audit_appended(Duration::from_millis(1));
         meters.condemned_blobs(1);
         meters.blobs_deleted(1);
+        meters.blobs_spared(1);
+        meters.collector_held();
         meters.panicked();
         meters
     }

@@ -24,6 +24,8 @@ mod rows;
 mod runs;
 #[path = "engine/sqlite.rs"]
 mod sqlite;
+#[path = "engine/store.rs"]
+mod store;
 #[path = "engine/uploads.rs"]
 mod uploads;
 #[path = "engine/versions.rs"]
@@ -97,6 +99,11 @@ macro_rules! behaviours {
                 a_condemned_blob_gets_into_no_version,
                 a_condemned_blob_gets_into_no_upload,
                 a_blob_that_two_versions_share_goes_with_the_last,
+            ],
+            store: [
+                an_index_has_one_store_and_changes_it_only_from_what_was_seen,
+                an_index_names_blobs_from_the_first_part_or_version_to_the_last,
+                the_newest_event_grows_with_each_event_of_anyone,
             ],
             uploads: [
                 an_upload_is_found_in_its_bucket_only,

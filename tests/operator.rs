@@ -13,6 +13,7 @@ use hozon::index::Index;
 use hozon::leases::{LeaseSettings, Leases, SystemMonotonic};
 use hozon::meters::Meters;
 use hozon::root::{Protection, Root};
+use hozon::upkeep::Pairing;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -43,7 +44,10 @@ fn services(dir: &Path) -> AdminServices {
     let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), monotonic));
     let meters = Arc::new(Meters::new());
     let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
+    let blobs = BlobStore::open(&BlobSettings::Memory).unwrap();
+    let pairing = Arc::new(Pairing::new(Arc::clone(&engine), blobs.clone()));
     AdminServices {
+        pairing,
         people: Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), authenticator)),
         index: Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases))),
         journal: Arc::new(Journal::new(
@@ -53,7 +57,7 @@ fn services(dir: &Path) -> AdminServices {
             NodeId::random(),
             Arc::clone(&meters),
         )),
-        blobs: BlobStore::open(&BlobSettings::Memory).unwrap(),
+        blobs,
         meters,
         job_types: Live::new(settings.job_types),
         record_classes: Live::new(settings.record_classes),
@@ -67,6 +71,7 @@ impl Gateway {
     async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let services = services(dir.path());
+        services.pairing.begin().await.unwrap();
         let admin = Admin::bind(&dir.path().join("admin.sock"), services.clone()).await.unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(admin.serve(stop.clone().cancelled_owned()));
@@ -252,7 +257,7 @@ async fn health_and_metrics_are_on_the_socket() {
     let (status, ready) = gateway.ask(Method::GET, "/readyz", "").await;
     let ready: Value = serde_json::from_str(&ready).unwrap();
     let names: Vec<&str> = ready["dependencies"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert_eq!((status.as_u16(), &ready["ready"], names), (200, &json!(true), vec!["index", "store", "keys"]));
+    assert_eq!((status.as_u16(), &ready["ready"], names), (200, &json!(true), vec!["index", "store", "keys", "collector"]));
     let services = &gateway.services;
     let tenant = services.engine.tenants().await.unwrap().remove(0).id;
     // Its first event came with it, in one transaction; one that stands alone is measured.

@@ -2,17 +2,20 @@
 
 //! Collecting orphans over a real index and a real directory.
 
+#[path = "orphans/pairing.rs"]
+mod pairing;
+
 use hozon::blob::{BlobSettings, BlobStore, Stored};
 use hozon::domain::{
-    Attributes, BlobId, BucketMode, BucketName, Clock, ETag, Location, ManualClock, ObjectKey, PrincipalId, RecordState, SystemClock,
-    UtcTime, VersionId, Versioning, limits,
+    Attributes, BlobId, BucketId, BucketMode, BucketName, Clock, ETag, Location, ManualClock, ObjectKey, PrincipalId, RecordState,
+    SystemClock, TenantId, UtcTime, VersionId, Versioning, limits,
 };
 use hozon::engine::{Committed, Engine, Events, Nullness, SqliteEngine, SqliteSettings, Which};
 use hozon::index::{Bucket, Index, NewBucket, NewContent, NewVersion};
 use hozon::leases::{LeaseSettings, Leases, ManualMonotonic};
 use hozon::root::{Protection, Root};
 use hozon::seal::{Aead, FreshDataKey, PlaceOfVersion, Plaintext, SealError, Sealer};
-use hozon::upkeep::{OrphanReport, Orphans};
+use hozon::upkeep::{OrphanReport, Orphans, Pairing};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,22 +48,15 @@ impl House {
         };
         let bucket = index.of(tenant).create_bucket(new, clock.now(), Events::default()).await.unwrap().unwrap();
         let blobs = BlobStore::open(&BlobSettings::Local { directory: directory.path().join("blobs") }).unwrap();
-        let orphans = Orphans::new(engine.clone(), blobs.clone(), clock.clone());
+        let pairing = Arc::new(Pairing::new(engine.clone(), blobs.clone()));
+        pairing.begin().await.unwrap();
+        let orphans = Orphans::new(engine.clone(), blobs.clone(), clock.clone(), pairing);
         Self { directory, clock, engine, index, blobs, bucket, orphans }
     }
 
     /// Bytes that no version names yet.
     async fn store(&self) -> Stored {
-        let place = PlaceOfVersion { tenant: self.bucket.tenant, bucket: self.bucket.id, version: VersionId::random() };
-        let (key, _wrapped) = FreshDataKey::generate(place, |_| Ok::<_, SealError>(Vec::new())).unwrap();
-        let mut sealer = Sealer::new(key.part(), Aead::AwsLc).unwrap();
-        sealer.push(&Plaintext::from_client(vec![7; 100].into())).unwrap();
-        let (segments, end) = sealer.finish(None).unwrap();
-        let mut writer = self.blobs.writer(BlobId::random(self.bucket.tenant, self.clock.now().day()));
-        for segment in segments {
-            writer.write(segment).await.unwrap();
-        }
-        writer.finish(end).await.unwrap()
+        store_in(&self.blobs, self.bucket.tenant, self.bucket.id, self.clock.now()).await
     }
 
     async fn commit(&self, key: &str, stored: Stored) -> Committed {
@@ -93,6 +89,24 @@ impl House {
         self.clock.advance(time);
         self.orphans.run().await.unwrap()
     }
+}
+
+async fn store_in(blobs: &BlobStore, tenant: TenantId, bucket: BucketId, now: UtcTime) -> Stored {
+    let place = PlaceOfVersion { tenant, bucket, version: VersionId::random() };
+    let (key, _wrapped) = FreshDataKey::generate(place, |_| Ok::<_, SealError>(Vec::new())).unwrap();
+    let mut sealer = Sealer::new(key.part(), Aead::AwsLc).unwrap();
+    sealer.push(&Plaintext::from_client(vec![7; 100].into())).unwrap();
+    let (segments, end) = sealer.finish(None).unwrap();
+    let mut writer = blobs.writer(BlobId::random(tenant, now.day()));
+    for segment in segments {
+        writer.write(segment).await.unwrap();
+    }
+    writer.finish(end).await.unwrap()
+}
+
+/// A body that no row names.
+async fn orphan_in(blobs: &BlobStore) -> Location {
+    *store_in(blobs, TenantId::random(), BucketId::random(), SystemClock.now()).await.location()
 }
 
 const OLD: Duration = Duration::from_secs(25 * 3_600);
@@ -155,6 +169,37 @@ async fn a_blob_that_cannot_be_deleted_is_tried_again_and_the_others_go() {
 }
 
 #[tokio::test]
+async fn a_forged_row_condemns_no_blob_that_a_version_names() {
+    let house = House::new().await;
+    let stored = house.store().await;
+    let location = *stored.location();
+    assert!(matches!(house.commit("a", stored).await, Committed::Done { .. }));
+    let index = rusqlite::Connection::open(house.directory.path().join("index.db")).unwrap();
+    index.execute("INSERT INTO condemned (blob, at) VALUES (?, 1)", [location.blob.to_bytes()]).unwrap();
+    let report = house.after(OLD).await;
+    assert_eq!((report.spared, report.deleted), (1, 0));
+    assert!(house.is_there(&location).await);
+    assert_eq!(house.after(OLD).await.spared, 0, "and is condemned no longer");
+}
+
+#[tokio::test]
+async fn one_batch_that_cannot_be_deleted_stops_no_other() {
+    let house = House::new().await;
+    let nobody = BlobId::random(house.bucket.tenant, house.clock.now().day());
+    let stuck = (0..limits::ORPHAN_BATCH).map(|_| BlobId::random(nobody.tenant(), nobody.day())).collect::<Vec<_>>();
+    for blob in &stuck {
+        std::fs::create_dir_all(house.directory.path().join("blobs").join(blob.to_string())).unwrap();
+    }
+    house.engine.condemn(stuck, house.clock.now()).await.unwrap();
+    house.clock.advance(SOON);
+    let loose = *house.store().await.location();
+    house.engine.condemn(vec![loose.blob], house.clock.now()).await.unwrap();
+    let report = house.after(limits::CONDEMNED_AGE_MIN + SOON).await;
+    assert_eq!((report.kept, report.deleted), (limits::ORPHAN_BATCH as u64, 1));
+    assert!(!house.is_there(&loose).await);
+}
+
+#[tokio::test]
 async fn more_orphans_than_one_batch_go_in_one_pass() {
     let house = House::new().await;
     let count = limits::ORPHAN_BATCH + 5;
@@ -163,7 +208,7 @@ async fn more_orphans_than_one_batch_go_in_one_pass() {
     }
     assert_eq!(house.after(OLD).await.condemned, count as u64);
     assert_eq!(house.after(OLD).await.deleted, count as u64);
-    assert!(house.engine.condemned(UtcTime::from_micros(i64::MAX), 10).await.unwrap().is_empty());
+    assert!(house.engine.condemned(UtcTime::from_micros(i64::MAX), None, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -177,6 +177,49 @@ fn a_gateway_starts_reads_its_certificate_again_and_stops_in_order() {
     assert!(!machine.place("admin.sock").exists());
 }
 
+#[test]
+fn a_lost_index_keeps_the_gateway_from_starting_until_an_operator_has_decided() {
+    let machine = Machine::new();
+    machine.hozon(&["root", "create"]);
+    assert_eq!(machine.finding("root key").0, "good");
+    drop(machine.serve());
+    let (result, detail) = machine.finding("index and store");
+    assert!(result == "good" && detail.contains("generation"), "{result}: {detail}");
+    let store = detail.split(' ').nth(1).unwrap().trim_end_matches(',').to_owned();
+
+    fs::write(machine.place("hozon.toml"), fs::read_to_string(machine.place("hozon.toml")).unwrap().replace("index.sqlite", "new.sqlite"))
+        .unwrap();
+    assert_eq!(machine.finding("index and store").0, "bad");
+    let refused = machine.hozon(&["serve"]);
+    assert_eq!(refused.status.code(), Some(1));
+    for wanted in ["was the index lost", &format!("hozon store adopt --store {store}")] {
+        assert!(said(&refused).contains(wanted), "{}", said(&refused));
+    }
+    let adopt = |store: &str| machine.hozon(&["store", "adopt", "--store", store]);
+    assert!(!adopt("none").status.success());
+    assert!(adopt(&store).status.success(), "{}", said(&adopt(&store)));
+    assert_eq!(machine.finding("index and store").0, "weak");
+
+    fs::remove_file(machine.place("admin.sock")).unwrap();
+    let serving = machine.serve();
+    serving.says("nothing is collected before");
+    until(|| machine.finding("gateway").1.contains("is running and ready, but collector: held"), &serving.log);
+    assert_eq!(machine.finding("gateway").0, "weak");
+    let operator = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hozon"));
+        let ran = command.env_clear().arg("--socket").arg(machine.place("admin.sock")).args(["--output", "json"]).args(arguments).output();
+        ran.unwrap()
+    };
+    let shown = |ran: Output| serde_json::from_slice::<Value>(&ran.stdout).unwrap();
+    assert!(operator(&["tenant", "create", "kita"]).status.success());
+    let held = shown(operator(&["store", "show"]));
+    assert_eq!((&held["store"], &held["collector"]), (&Value::from(store), &Value::from("held")));
+    assert_eq!(operator(&["store", "accept", "--seen", "99999"]).status.code(), Some(3));
+    let accepted = shown(operator(&["store", "accept", "--seen", &held["seen"].to_string()]));
+    assert_eq!((&accepted["collector"], accepted.get("unrecorded")), (&Value::from("on"), None));
+    assert_eq!(machine.finding("gateway").1, "is running and ready");
+}
+
 /// What a client gets for one request in clear.
 fn asked(address: &str, request: &str) -> String {
     use std::io::{Read, Write};

@@ -3,31 +3,39 @@ use super::problem::Problem;
 use super::route::{Answered, json};
 use super::wire::{Dependency, Readiness};
 use crate::blob::BlobError;
-use crate::domain::{BlobId, Location, Standing, TenantId};
+use crate::domain::{BlobId, Location, Standing, TenantId, causes};
+use crate::upkeep::Agreement;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use http_body_util::Full;
 use std::time::Duration;
 
+/// The one dependency that serving does not need.
+const COLLECTOR: &str = "collector";
 /// How long each dependency may take to answer.
 const WITHIN: Duration = Duration::from_secs(3);
 
 /// `GET /readyz`: each dependency by itself.
 pub(super) async fn ready(services: &AdminServices) -> Answered {
     let dependencies = dependencies(services).await;
-    let ready = dependencies.iter().all(|dependency| dependency.ready);
+    let ready = can_serve(&dependencies);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(status, &Readiness { ready, dependencies })
 }
 
 /// Whether every dependency is there.
 pub(super) async fn is_ready(services: &AdminServices) -> bool {
-    dependencies(services).await.iter().all(|dependency| dependency.ready)
+    can_serve(&dependencies(services).await)
+}
+
+/// Without its collector it can: bodies that nobody names only wait.
+fn can_serve(dependencies: &[Dependency]) -> bool {
+    dependencies.iter().all(|dependency| dependency.ready || dependency.name == COLLECTOR)
 }
 
 async fn dependencies(services: &AdminServices) -> Vec<Dependency> {
-    let (index, store, keys) = tokio::join!(index(services), store(services), keys(services));
-    vec![dependency("index", index), dependency("store", store), dependency("keys", keys)]
+    let (index, store, keys, collector) = tokio::join!(index(services), store(services), keys(services), collector(services));
+    vec![dependency("index", index), dependency("store", store), dependency("keys", keys), dependency(COLLECTOR, collector)]
 }
 
 /// `GET /metrics`.
@@ -54,6 +62,19 @@ async fn store(services: &AdminServices) -> Option<String> {
     match tokio::time::timeout(WITHIN, services.blobs.read(&absent, 0..1)).await {
         Ok(Ok(_) | Err(BlobError::Missing { .. })) => None,
         Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("the store does not answer".to_owned()),
+    }
+}
+
+/// Whether bodies that no row names may be collected: not with an index that is not the store's newest.
+async fn collector(services: &AdminServices) -> Option<String> {
+    match tokio::time::timeout(WITHIN, services.pairing.look()).await {
+        Ok(Ok(Agreement::Current(_))) => None,
+        Ok(Ok(Agreement::Behind { index, seen })) => {
+            let index = index.generation;
+            Some(format!("held: the index is at generation {index}, the store has seen {seen}; see `hozon store show`"))
+        }
+        Ok(Err(error)) => Some(causes(&error)),
         Err(_) => Some("the store does not answer".to_owned()),
     }
 }

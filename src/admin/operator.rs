@@ -6,6 +6,7 @@ use tokio::net::UnixStream;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Operator {
     user: u32,
+    proven_by: &'static str,
 }
 
 impl Operator {
@@ -13,7 +14,17 @@ impl Operator {
     /// other, and this holds even where somebody has changed it.
     pub(super) fn behind(stream: &UnixStream) -> Option<Self> {
         let user = stream.peer_cred().ok()?.uid();
-        (user == 0 || user == rustix::process::geteuid().as_raw()).then_some(Self { user })
+        (user == 0 || user == rustix::process::geteuid().as_raw()).then_some(Self { user, proven_by: "admin-socket" })
+    }
+
+    /// Whoever runs this program.
+    pub(super) fn at_this_machine() -> Self {
+        Self { user: rustix::process::geteuid().as_raw(), proven_by: "command-line" }
+    }
+
+    /// The number of the user.
+    pub(super) const fn user(&self) -> u32 {
+        self.user
     }
 
     /// The audit event of something that this operator does to a tenant.
@@ -30,7 +41,7 @@ impl Operator {
                 display_name: String::new(),
                 kind: PrincipalKind::Operator,
                 job_types: vec!["provider_operator".to_owned()],
-                proven_by: "admin-socket".to_owned(),
+                proven_by: self.proven_by.to_owned(),
                 credential: None,
             },
             action: action.to_owned(),

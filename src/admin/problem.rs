@@ -56,6 +56,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
     }
 
+    /// The store cannot be asked, or is not the index's.
+    pub(super) fn store(error: &(dyn Error + 'static)) -> Self {
+        Self::unavailable("store-unavailable", "the store cannot be asked, or is not that of the index: see the log", error)
+    }
+
     pub(super) fn answer(&self) -> Response<Full<Bytes>> {
         let document = serde_json::json!({
             "type": format!("urn:hozon:problem:{}", self.code),

@@ -1,6 +1,6 @@
 use super::operator::Operator;
 use super::problem::Problem;
-use super::{AdminServices, buckets, credentials, health, principals, tenants};
+use super::{AdminServices, buckets, credentials, health, principals, store, tenants};
 use crate::domain::limits;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -58,6 +58,8 @@ async fn route(asked: &Asked<'_>, method: &Method, path: &[&str]) -> Answered {
         ("GET", ["healthz"]) => Ok(Response::new(Full::from("ok\n"))),
         ("GET", ["readyz"]) => health::ready(asked.services).await,
         ("GET", ["metrics"]) => health::metrics(asked.services),
+        ("GET", ["v1", "store"]) => store::show(asked).await,
+        ("POST", ["v1", "store", "accept"]) => store::accept(asked).await,
         ("GET", ["v1", "tenants"]) => tenants::list(asked).await,
         ("POST", ["v1", "tenants"]) => tenants::create(asked).await,
         ("GET", ["v1", "tenants", tenant]) => tenants::show(asked, tenant).await,

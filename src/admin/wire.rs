@@ -198,12 +198,46 @@ pub struct Bucket {
     pub created: String,
 }
 
+/// Whether index and store belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    /// The store's id.
+    pub store: String,
+    /// The index's generation.
+    pub index: u64,
+    /// The generation that the store has seen. Where it is the larger one, the index is an older copy, or was adopted.
+    pub seen: u64,
+    /// What is done with bodies that no row names.
+    pub collector: Collector,
+    /// Tenants in whose log what was done does not stand, because their keys are not to be had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unrecorded: Vec<String>,
+}
+
+/// What is done with bodies that no row names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Collector {
+    /// They are condemned and deleted.
+    On,
+    /// Nothing, until the index was accepted.
+    Held,
+}
+
+/// The word of an operator that an index that is behind is the right one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptIndex {
+    /// The generation that the store has seen, as the operator was shown it.
+    pub seen: u64,
+}
+
 /// Whether the gateway can serve, with all that it relies on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readiness {
     /// Whether it can.
     pub ready: bool,
-    /// What it relies on.
+    /// What it relies on. It can serve without its collector.
     pub dependencies: Vec<Dependency>,
 }
 

@@ -1,7 +1,7 @@
 use super::Services;
-use crate::domain::limits;
+use crate::domain::{causes, limits};
 use crate::listener::Stop;
-use crate::upkeep::{IdleUploads, Orphans};
+use crate::upkeep::{Agreement, IdleUploads, Orphans};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,8 @@ const PROVIDER_LOG_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How often sorted runs are written that listings have asked for.
 const RUNS_EVERY: Duration = Duration::from_secs(1);
+/// How often the store learns how far the index has come.
+const MARK_EVERY: Duration = Duration::from_secs(60);
 /// How often what nobody needs any more is collected.
 const COLLECT_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -46,12 +48,29 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
         let log = Arc::clone(&log);
         async move { report("provider log", log.flush().await.map(|()| 0)) }
     });
+    let (pairing, meters) = (Arc::clone(&services.pairing), Arc::clone(&services.meters));
+    every(&chores, stop, MARK_EVERY, move || {
+        let (pairing, meters) = (Arc::clone(&pairing), Arc::clone(&meters));
+        async move {
+            let agreement = pairing.keep().await;
+            match agreement {
+                Ok(Agreement::Current(_)) => meters.collector_free(),
+                Ok(Agreement::Behind { .. }) | Err(_) => meters.collector_held(),
+            }
+            report("store's marker", agreement.map(|_| 0));
+        }
+    });
     let uploads = Arc::new(IdleUploads::new(Arc::clone(&services.engine), Arc::clone(&services.journal), Arc::clone(&services.clock)));
     every(&chores, stop, COLLECT_EVERY, move || {
         let uploads = Arc::clone(&uploads);
         async move { report("idle uploads", uploads.run().await) }
     });
-    let orphans = Arc::new(Orphans::new(Arc::clone(&services.engine), services.blobs.clone(), Arc::clone(&services.clock)));
+    let orphans = Arc::new(Orphans::new(
+        Arc::clone(&services.engine),
+        services.blobs.clone(),
+        Arc::clone(&services.clock),
+        Arc::clone(&services.pairing),
+    ));
     let meters = Arc::clone(&services.meters);
     every(&chores, stop, COLLECT_EVERY, move || {
         let (orphans, meters) = (Arc::clone(&orphans), Arc::clone(&meters));
@@ -60,6 +79,7 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
                 "orphans",
                 orphans.run().await.map(|found| {
                     meters.blobs_deleted(found.deleted);
+                    meters.blobs_spared(found.spared);
                     meters.condemned_blobs(found.condemned + found.kept);
                     found.deleted
                 }),
@@ -100,6 +120,6 @@ fn report<E: std::error::Error>(chore: &str, done: Result<u64, E>) {
     match done {
         Ok(0) => {}
         Ok(count) => tracing::info!(chore, count, "done"),
-        Err(error) => tracing::warn!(chore, %error, "failed, will be tried again"),
+        Err(error) => tracing::warn!(chore, error = causes(&error), "failed, will be tried again"),
     }
 }

@@ -4,6 +4,7 @@ use crate::engine::EngineError;
 use crate::listener::ListenerError;
 use crate::root::{HardenError, RootError};
 use crate::seal::SelfTestFailed;
+use crate::upkeep::PairingError;
 
 /// A gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum StartError {
     /// The store does not keep its promises.
     #[error("the store cannot be used")]
     Probe(#[from] ProbeError),
+    /// Index and store do not belong together.
+    #[error("index and store do not belong together")]
+    Pairing(#[from] PairingError),
     /// The listener cannot begin.
     #[error(transparent)]
     Listener(#[from] ListenerError),

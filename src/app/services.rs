@@ -14,6 +14,7 @@ use crate::policy::Gate;
 use crate::root::Root;
 use crate::s3::Rates;
 use crate::seal::{Aead, PlainPool};
+use crate::upkeep::Pairing;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct Services {
     pub gate: Arc<Gate>,
     /// Sealed bytes.
     pub blobs: BlobStore,
+    /// Whether they are those of the index.
+    pub pairing: Arc<Pairing>,
     /// Verbs on records.
     pub objects: Objects,
     /// How many requests callers may send.
@@ -97,6 +100,7 @@ impl Services {
             aead,
             pool: PlainPool::new(IDLE_BUFFERS, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
+        let pairing = Arc::new(Pairing::new(Arc::clone(&engine), blobs.clone()));
         let (rates, presign_life_max) = (Rates::new(settings.rates), Live::new(settings.presign_life_max));
         Ok(Self {
             rates,
@@ -111,6 +115,7 @@ impl Services {
             authenticator,
             people,
             gate,
+            pairing,
             blobs,
             objects,
             classes,

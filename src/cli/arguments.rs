@@ -1,5 +1,5 @@
 use super::output::Output;
-use super::{audit, bucket, credential, demo, doctor, principal, root, serve, tenant};
+use super::{audit, bucket, credential, demo, doctor, principal, root, serve, store, tenant};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -29,6 +29,8 @@ pub(super) enum Command {
     Doctor(doctor::Arguments),
     /// Make the root key, once for each installation.
     Root(root::Arguments),
+    /// Show, accept or adopt what belongs together: index and store.
+    Store(store::Arguments),
     /// Make, list, show or disable tenants (medical institutions).
     Tenant(tenant::Arguments),
     /// Make, list, show or disable the people, apps and devices of a tenant.

@@ -6,10 +6,11 @@ use crate::app;
 use crate::blob::{BlobSettings, BlobStore};
 use crate::config::{self, Settings};
 use crate::domain::{Clock, SystemClock, UtcTime, causes};
-use crate::engine::{EngineError, SqliteEngine};
+use crate::engine::{Engine, EngineError, SqliteEngine};
 use crate::listener::{Certificate, WireSettings};
 use crate::root::Root;
 use crate::seal::Aead;
+use crate::upkeep::{Agreement, Pairing, PairingError, fits_new_index};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -42,6 +43,7 @@ enum Outcome {
     Bad,
 }
 
+const PAIRING: &str = "index and store";
 /// 2024-01-01: a clock before it has not been set.
 const CLOCK_FLOOR: UtcTime = UtcTime::from_micros(1_704_067_200_000_000);
 
@@ -90,9 +92,14 @@ async fn look(settings: &Settings, progress: &ProgressBar, findings: &mut Vec<Fi
     });
     findings.push(gateway(&settings.admin_socket).await);
     progress.set_message("index");
-    findings.push(index(settings));
+    let (found, index) = index(settings);
+    findings.push(found);
     progress.set_message("store: writing, reading and deleting test objects");
-    findings.push(store(&settings.store).await);
+    let (found, store) = store(&settings.store).await;
+    findings.push(found);
+    if let (index, Some(store)) = (index, store) {
+        findings.extend(pairing(index, store).await);
+    }
 }
 
 fn clock(now: UtcTime) -> Finding {
@@ -105,45 +112,84 @@ fn clock(now: UtcTime) -> Finding {
 
 async fn gateway(socket: &Path) -> Finding {
     match super::operator::Client::new(socket.to_owned()).get::<Readiness>("/readyz").await {
-        Ok(readiness) if readiness.ready => good("gateway", "is running and ready".to_owned()),
         Ok(readiness) => {
+            if readiness.dependencies.iter().all(|dependency| dependency.ready) {
+                return good("gateway", "is running and ready".to_owned());
+            }
             let unready = readiness.dependencies.iter().filter(|dependency| !dependency.ready);
             let said: Vec<String> = unready
                 .map(|dependency| format!("{}: {}", dependency.name, dependency.problem.as_deref().unwrap_or("not ready")))
                 .collect();
+            if readiness.ready {
+                return weak("gateway", format!("is running and ready, but {}", said.join("; ")));
+            }
             Finding { check: "gateway", result: Outcome::Bad, detail: format!("is running, not ready: {}", said.join("; ")) }
         }
         Err(_nobody) => good("gateway", "none is running on this socket".to_owned()),
     }
 }
 
+/// The index as far as it may be looked into.
+enum IndexThere {
+    /// It will be made.
+    New,
+    /// It is ours for now.
+    Open(Arc<dyn Engine>),
+    /// A gateway has it, or it cannot be opened.
+    Closed,
+}
+
 /// Opens the index only if it is there: looking must not make it, perhaps as another user.
-fn index(settings: &Settings) -> Finding {
+fn index(settings: &Settings) -> (Finding, IndexThere) {
     let path = &settings.index.path;
     if !path.exists() {
-        return good("index", format!("{} will be made at the first start", path.display()));
+        return (good("index", format!("{} will be made at the first start", path.display())), IndexThere::New);
     }
     match SqliteEngine::open(&settings.index, Arc::new(SystemClock)) {
-        Ok(_) => good("index", path.display().to_string()),
-        Err(EngineError::InUse) => good("index", format!("{} is in use by a gateway", path.display())),
-        Err(error) => bad("index", &error),
+        Ok(engine) => (good("index", path.display().to_string()), IndexThere::Open(Arc::new(engine))),
+        Err(EngineError::InUse) => (good("index", format!("{} is in use by a gateway", path.display())), IndexThere::Closed),
+        Err(error) => (bad("index", &error), IndexThere::Closed),
     }
 }
 
-async fn store(settings: &BlobSettings) -> Finding {
+async fn store(settings: &BlobSettings) -> (Finding, Option<BlobStore>) {
     if let BlobSettings::Local { directory } = settings
         && !directory.exists()
     {
-        return good("store", format!("{} will be made at the first start", directory.display()));
+        return (good("store", format!("{} will be made at the first start", directory.display())), None);
     }
     let store = match BlobStore::open(settings) {
         Ok(store) => store,
-        Err(error) => return bad("store", &error),
+        Err(error) => return (bad("store", &error), None),
     };
     match store.probe(SystemClock.now()).await {
-        Ok(_) => good("store", "keeps its promises".to_owned()),
-        Err(error) => bad("store", &error),
+        Ok(_) => (good("store", "keeps its promises".to_owned()), Some(store)),
+        Err(error) => (bad("store", &error), None),
     }
+}
+
+/// Whether index and store belong together. A gateway that runs has been asked already.
+async fn pairing(index: IndexThere, store: BlobStore) -> Option<Finding> {
+    let looked = match index {
+        IndexThere::Closed => return None,
+        IndexThere::New => match fits_new_index(&store).await {
+            Ok(()) => return Some(good(PAIRING, "both are new".to_owned())),
+            Err(error) => Err(error),
+        },
+        IndexThere::Open(engine) => Pairing::new(engine, store).look().await,
+    };
+    Some(match looked {
+        Ok(Agreement::Current(row)) => good(PAIRING, format!("store {}, generation {}", row.id, row.generation)),
+        Ok(Agreement::Behind { index, seen }) => {
+            let index = index.generation;
+            weak(
+                PAIRING,
+                format!("the index is at generation {index}, the store has seen {seen}: nothing is collected before `hozon store accept`"),
+            )
+        }
+        Err(PairingError::Unpaired) => good(PAIRING, "they will be brought together at the first start".to_owned()),
+        Err(error) => bad(PAIRING, &error),
+    })
 }
 
 /// Turns on a terminal only; elsewhere it shows nothing.

@@ -99,6 +99,10 @@ id! {
     EventKeyId
 }
 id! {
+    /// One store of bodies, as the marker in it says.
+    StoreId
+}
+id! {
     /// One running gateway process.
     NodeId
 }

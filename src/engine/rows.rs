@@ -1,7 +1,7 @@
 use crate::domain::{
-    AttemptId, BucketId, BucketMode, BucketName, ChecksumAlgorithm, ChecksumType, ETag, EntryId, EventId, EventKeyId, KekPurpose, KekState,
-    Location, NodeId, PrincipalId, PrincipalKind, RecordClass, RecordState, Retention, RunId, Standing, TenantId, UploadId, UtcTime,
-    VersionId, Versioning,
+    AttemptId, BlobId, BucketId, BucketMode, BucketName, ChecksumAlgorithm, ChecksumType, ETag, EntryId, EventId, EventKeyId, KekPurpose,
+    KekState, Location, NodeId, PrincipalId, PrincipalKind, RecordClass, RecordState, Retention, RunId, Standing, StoreId, TenantId,
+    UploadId, UtcTime, VersionId, Versioning,
 };
 
 /// A keyed equality token: HMAC-SHA-256 under the tenant's token secret. Equal values have equal tokens.
@@ -25,6 +25,15 @@ pub struct TenantRow {
     pub standing: Standing,
     /// When it was made.
     pub created: UtcTime,
+}
+
+/// The store that holds the bodies of this index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreRow {
+    /// Its id, which the marker in the store repeats.
+    pub id: StoreId,
+    /// Grows while the index changes. A marker with a larger one has seen a later state of this index than this.
+    pub generation: u64,
 }
 
 /// One version of one tenant key, wrapped by the tenant's root.
@@ -486,4 +495,16 @@ pub struct ProviderLogRow {
     pub network: String,
     /// How many.
     pub count: u64,
+}
+
+/// A blob whose bytes wait for their deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condemned {
+    /// The blob.
+    pub blob: BlobId,
+    /// When it was condemned.
+    pub at: UtcTime,
+    /// Whether a row names it all the same. Only what no row names is ever condemned, and a commit refuses what is, so
+    /// this row was not written by hozon: the bytes stay.
+    pub is_named: bool,
 }

@@ -13,14 +13,15 @@ mod people;
 mod readers;
 mod runs;
 mod schema;
+mod store;
 mod uploads;
 mod versions;
 mod writer;
 
 use super::{
-    AccessKeyRow, BucketRow, Changed, Committed, Credential, DirectoryChanges, Engine, EngineError, EventKeyRow, Events, FoundEntry,
-    JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow,
-    VersionChange, VersionRow, Which,
+    AccessKeyRow, BucketRow, Changed, Committed, Condemned, Credential, DirectoryChanges, Engine, EngineError, EventKeyRow, Events,
+    FoundEntry, JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token,
+    UploadPartRow, UploadRow, VersionChange, VersionRow, Which,
 };
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId,
@@ -380,12 +381,28 @@ impl Engine for SqliteEngine {
         self.write(move |db| condemned::condemn_unnamed(db, &blobs, at).map(Step::Keep)).await
     }
 
-    async fn condemned(&self, before: UtcTime, limit: usize) -> Result<Vec<BlobId>, EngineError> {
-        self.readers.look(|db| condemned::before(db, before, limit))
+    async fn condemned(&self, before: UtcTime, after: Option<Condemned>, limit: usize) -> Result<Vec<Condemned>, EngineError> {
+        self.readers.look(|db| condemned::before(db, before, after, limit))
     }
 
     async fn forget_condemned(&self, blobs: Vec<BlobId>) -> Result<(), EngineError> {
         self.write(move |db| condemned::forget(db, &blobs).map(Step::Keep)).await
+    }
+
+    async fn store(&self) -> Result<Option<StoreRow>, EngineError> {
+        self.readers.look(store::row)
+    }
+
+    async fn set_store(&self, from: Option<StoreRow>, to: StoreRow, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| store::set(db, from, to, &events)).await
+    }
+
+    async fn names_blobs(&self) -> Result<bool, EngineError> {
+        self.readers.look(store::names_blobs)
+    }
+
+    async fn newest_event(&self) -> Result<u64, EngineError> {
+        self.readers.look(store::newest_event)
     }
 
     async fn probe(&self, within: Duration) -> Result<(), EngineError> {

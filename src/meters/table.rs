@@ -50,6 +50,10 @@ pub(super) const CONNECTION_ENDS: Meter = meter("connection_ends", "Ended connec
 pub(super) const AUDIT_APPEND_TIME: Meter = meter("audit_append_duration", "Time until an audit event was durable", SECONDS, &[]);
 pub(super) const CONDEMNED_BLOBS: Meter = meter("condemned_blobs", "Blobs that wait for their deletion", None, &[]);
 pub(super) const DELETED_BLOBS: Meter = meter("deleted_blobs", "Blobs whose bytes were deleted", None, &[]);
+pub(super) const SPARED_BLOBS: Meter =
+    meter("spared_blobs", "Blobs found condemned though a row names them, which hozon never does: somebody wrote to the index", None, &[]);
+pub(super) const COLLECTOR_HELD: Meter =
+    meter("collector_held", "1 while nothing is collected, because the index is not the newest that the store has seen", None, &[]);
 pub(super) const PANICS: Meter = meter("panics", "Handlers that stopped by a panic", None, &[]);
 
 /// Every meter there is.
@@ -64,5 +68,7 @@ pub const TABLE: &[Meter] = &[
     AUDIT_APPEND_TIME,
     CONDEMNED_BLOBS,
     DELETED_BLOBS,
+    SPARED_BLOBS,
+    COLLECTOR_HELD,
     PANICS,
 ];

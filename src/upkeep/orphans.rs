@@ -1,6 +1,7 @@
+use super::{Agreement, Pairing, PairingError};
 use crate::blob::{BlobError, BlobStore, Scope};
-use crate::domain::{BlobId, Clock, limits};
-use crate::engine::{Engine, EngineError};
+use crate::domain::{BlobId, Clock, causes, limits};
+use crate::engine::{Condemned, Engine, EngineError};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 
@@ -11,12 +12,13 @@ const DELETIONS_MAX: usize = 8;
 ///
 /// A blob is condemned in the index first, and a commit refuses a condemned blob; its bytes go in a later
 /// pass. So a write that is still on its way to its commit never loses its bytes unnoticed.
-/// Must not run while an index is being restored or recovered: rows may be missing then.
+/// With an index that is not that of the store, or an older copy of it, a pass does nothing: rows may be missing.
 #[derive(Debug)]
 pub struct Orphans {
     engine: Arc<dyn Engine>,
     blobs: BlobStore,
     clock: Arc<dyn Clock>,
+    pairing: Arc<Pairing>,
 }
 
 /// What one pass did.
@@ -32,6 +34,8 @@ pub struct OrphanReport {
     pub deleted: u64,
     /// Blobs condemned in an earlier pass that the store did not delete; the next pass tries again.
     pub kept: u64,
+    /// Blobs found condemned though a row names them. They stay, and are condemned no longer.
+    pub spared: u64,
     /// Files of writes that were cut off, removed.
     pub unfinished: u64,
 }
@@ -40,6 +44,20 @@ pub struct OrphanReport {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OrphansError {
+    /// The index is older than one that the store has seen.
+    #[error(
+        "nothing is collected: the index is at generation {index}, the store has seen {seen}. It is an older copy, or was \
+         adopted; `hozon store accept` once it is known to be the right one"
+    )]
+    Behind {
+        /// The index's generation.
+        index: u64,
+        /// The store's.
+        seen: u64,
+    },
+    /// Index and store do not belong together, or cannot be asked.
+    #[error(transparent)]
+    Pairing(#[from] PairingError),
     /// The index failed.
     #[error("orphans cannot be told from named blobs")]
     Engine(#[from] EngineError),
@@ -51,15 +69,19 @@ pub enum OrphansError {
 impl Orphans {
     /// The job over the rows of `engine` and the bytes of `blobs`.
     #[must_use]
-    pub fn new(engine: Arc<dyn Engine>, blobs: BlobStore, clock: Arc<dyn Clock>) -> Self {
-        Self { engine, blobs, clock }
+    pub fn new(engine: Arc<dyn Engine>, blobs: BlobStore, clock: Arc<dyn Clock>, pairing: Arc<Pairing>) -> Self {
+        Self { engine, blobs, clock, pairing }
     }
 
     /// Runs one pass. It may be killed at any point and run again.
     ///
     /// # Errors
-    /// [`OrphansError`] when index or store fail.
+    /// [`OrphansError`] when index or store fail, or are not those that belong together.
     pub async fn run(&self) -> Result<OrphanReport, OrphansError> {
+        // A newer generation first: a copy of the index from before this pass can be told from it.
+        if let Agreement::Behind { index, seen } = self.pairing.advance().await? {
+            return Err(OrphansError::Behind { index: index.generation, seen });
+        }
         let mut report = OrphanReport::default();
         // Before anything is condemned, so that only what an earlier pass condemned is deleted.
         self.delete(&mut report).await?;
@@ -70,21 +92,28 @@ impl Orphans {
 
     async fn delete(&self, report: &mut OrphanReport) -> Result<(), OrphansError> {
         let before = self.clock.now().minus(limits::CONDEMNED_AGE_MIN);
+        let mut after = None;
         loop {
-            let batch = self.engine.condemned(before, limits::ORPHAN_BATCH).await?;
-            let gone: Vec<BlobId> = stream::iter(batch.iter().copied())
-                .map(|blob| self.delete_one(blob))
+            let batch = self.engine.condemned(before, after, limits::ORPHAN_BATCH).await?;
+            let (spared, doomed): (Vec<Condemned>, Vec<Condemned>) = batch.iter().partition(|condemned| condemned.is_named);
+            for Condemned { blob, .. } in &spared {
+                tracing::error!(%blob, "a blob that a row names is condemned, which hozon never does: it stays");
+            }
+            let asked = doomed.len() as u64;
+            let gone: Vec<BlobId> = stream::iter(doomed)
+                .map(|condemned| self.delete_one(condemned.blob))
                 .buffer_unordered(DELETIONS_MAX)
                 .filter_map(std::future::ready)
                 .collect()
                 .await;
-            let (asked, deleted) = (batch.len() as u64, gone.len() as u64);
+            let deleted = gone.len() as u64;
+            report.spared += spared.len() as u64;
             report.deleted += deleted;
             report.kept += asked - deleted;
             // A crash before this leaves condemned names without bytes, which the next pass deletes again.
-            self.engine.forget_condemned(gone).await?;
-            // What was kept would come again at once: the rest of the work is for the next pass then.
-            if asked < limits::ORPHAN_BATCH as u64 || deleted < asked {
+            self.engine.forget_condemned(spared.iter().map(|condemned| condemned.blob).chain(gone).collect()).await?;
+            after = batch.last().copied();
+            if batch.len() < limits::ORPHAN_BATCH {
                 return Ok(());
             }
         }
@@ -94,7 +123,7 @@ impl Orphans {
         match self.blobs.delete(blob).await {
             Ok(()) => Some(blob),
             Err(error) => {
-                tracing::warn!(%blob, %error, "a condemned blob could not be deleted yet");
+                tracing::warn!(%blob, error = causes(&error), "a condemned blob could not be deleted yet");
                 None
             }
         }

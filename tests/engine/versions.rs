@@ -1,6 +1,7 @@
 //! Versions of a key: found, committed by compare-and-set, changed, removed.
 
 use crate::buckets::with_bucket;
+use crate::condemned::condemned;
 use crate::rows::{
     NOW, current, dek, entry, events_of, first_version, key_token, later, location, mac, marker, next_version, part, version,
 };
@@ -182,7 +183,7 @@ pub(crate) async fn a_removed_version_leaves_the_older_one_current(engine: Arc<d
     let now = found(&engine, &bucket, "a", Which::Current).await;
     assert_eq!(now.version.unwrap().version.id, old.id);
     assert!(found(&engine, &bucket, "a", Which::Id(new.id)).await.version.is_none());
-    assert_eq!(engine.condemned(later(1), 10).await.unwrap(), vec![new.location.unwrap().blob]);
+    assert_eq!(condemned(&engine, later(1)).await, vec![new.location.unwrap().blob]);
     assert_eq!(engine.count_versions().await.unwrap(), 1);
 }
 
@@ -195,7 +196,7 @@ pub(crate) async fn a_version_that_was_changed_since_it_was_seen_stays(engine: A
     assert_eq!(engine.update_version(finalised.clone(), Events::default()).await.unwrap(), Changed::Done);
     assert_eq!(engine.commit(removal(&entry, &row, None)).await.unwrap(), Committed::EntryChanged);
     assert_eq!(found(&engine, &bucket, "a", Which::Current).await.version.unwrap().version.state, RecordState::Finalized);
-    assert!(engine.condemned(later(1), 10).await.unwrap().is_empty());
+    assert!(condemned(&engine, later(1)).await.is_empty());
 }
 
 pub(crate) async fn a_version_of_another_entry_is_not_removed(engine: Arc<dyn Engine>) {
@@ -217,7 +218,7 @@ pub(crate) async fn a_replaced_null_version_goes_in_the_same_commit(engine: Arc<
     let entry = found(&engine, &bucket, "a", Which::Current).await.entry;
     done(&engine, VersionChange { remove: vec![(first.id, 1)], ..next_version(&entry, second.clone()) }).await;
     assert_eq!(found(&engine, &bucket, "a", Which::Null).await.version.unwrap().version.id, second.id);
-    assert_eq!(engine.condemned(later(1), 10).await.unwrap(), vec![first.location.unwrap().blob]);
+    assert_eq!(condemned(&engine, later(1)).await, vec![first.location.unwrap().blob]);
     assert_eq!(engine.count_versions().await.unwrap(), 1);
 }
 
@@ -276,11 +277,11 @@ pub(crate) async fn a_removed_version_takes_its_parts_and_condemns_their_blobs(e
     done(&engine, change).await;
     let entry = found(&engine, &bucket, "a", Which::Current).await.entry;
     done(&engine, removal(&entry, &row, None)).await;
-    let mut condemned = engine.condemned(later(1), 10).await.unwrap();
+    let mut gone = condemned(&engine, later(1)).await;
     let mut blobs: Vec<_> = parts.iter().map(|part| part.location.blob).chain(row.location.map(|own| own.blob)).collect();
-    condemned.sort();
+    gone.sort();
     blobs.sort();
-    assert_eq!(condemned, blobs);
+    assert_eq!(gone, blobs);
     assert_eq!(engine.parts_after(row.id, 0, 10).await.unwrap(), []);
     assert!(engine.find(bucket.id, key_token("a"), Which::Current).await.unwrap().is_none());
 }

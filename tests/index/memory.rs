@@ -6,9 +6,10 @@ use hozon::domain::{
     VersionId,
 };
 use hozon::engine::{
-    AccessKeyRow, BucketRow, Changed, Committed, Credential, DekRow, DirectoryChanges, DirectoryRow, Engine, EngineError, EntryChange,
-    EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, JournalRow, KekRow, Nullness, PartRow, PrincipalRow, ProviderLogRow, RunRow,
-    SecretKind, SecretRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionKind, VersionRow, Which,
+    AccessKeyRow, BucketRow, Changed, Committed, Condemned, Credential, DekRow, DirectoryChanges, DirectoryRow, Engine, EngineError,
+    EntryChange, EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, JournalRow, KekRow, Nullness, PartRow, PrincipalRow,
+    ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionKind,
+    VersionRow, Which,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
@@ -395,10 +396,22 @@ impl Engine for Memory {
     async fn condemn(&self, _: Vec<BlobId>, _: UtcTime) -> Answer<Vec<BlobId>> {
         Err(EngineError::Unavailable)
     }
-    async fn condemned(&self, _: UtcTime, _: usize) -> Answer<Vec<BlobId>> {
+    async fn condemned(&self, _: UtcTime, _: Option<Condemned>, _: usize) -> Answer<Vec<Condemned>> {
         Err(EngineError::Unavailable)
     }
     async fn forget_condemned(&self, _: Vec<BlobId>) -> Answer<()> {
+        Err(EngineError::Unavailable)
+    }
+    async fn store(&self) -> Answer<Option<StoreRow>> {
+        Err(EngineError::Unavailable)
+    }
+    async fn set_store(&self, _: Option<StoreRow>, _: StoreRow, _: Events) -> Answer<Changed> {
+        Err(EngineError::Unavailable)
+    }
+    async fn names_blobs(&self) -> Answer<bool> {
+        Err(EngineError::Unavailable)
+    }
+    async fn newest_event(&self) -> Answer<u64> {
         Err(EngineError::Unavailable)
     }
     async fn probe(&self, _: Duration) -> Answer<()> {

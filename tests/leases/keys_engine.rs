@@ -183,10 +183,22 @@ impl Engine for KeysEngine {
     async fn condemn(&self, _: Vec<BlobId>, _: UtcTime) -> Result<Vec<BlobId>, EngineError> {
         no()
     }
-    async fn condemned(&self, _: UtcTime, _: usize) -> Result<Vec<BlobId>, EngineError> {
+    async fn condemned(&self, _: UtcTime, _: Option<Condemned>, _: usize) -> Result<Vec<Condemned>, EngineError> {
         no()
     }
     async fn forget_condemned(&self, _: Vec<BlobId>) -> Result<(), EngineError> {
+        no()
+    }
+    async fn store(&self) -> Result<Option<StoreRow>, EngineError> {
+        no()
+    }
+    async fn set_store(&self, _: Option<StoreRow>, _: StoreRow, _: Events) -> Result<Changed, EngineError> {
+        no()
+    }
+    async fn names_blobs(&self) -> Result<bool, EngineError> {
+        no()
+    }
+    async fn newest_event(&self) -> Result<u64, EngineError> {
         no()
     }
     async fn probe(&self, _: Duration) -> Result<(), EngineError> {

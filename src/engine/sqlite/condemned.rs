@@ -3,7 +3,7 @@
 use super::cells::whole;
 use super::{all, exists, rows_changed};
 use crate::domain::{BlobId, UtcTime};
-use crate::engine::EngineError;
+use crate::engine::{Condemned, EngineError};
 use rusqlite::{Connection, params};
 
 /// Condemns a blob in the transaction that takes away its last row.
@@ -31,12 +31,19 @@ pub(super) fn is_condemned(connection: &Connection, blob: &BlobId) -> Result<boo
     exists(connection, "SELECT 1 FROM condemned WHERE blob = ?", [blob.to_bytes()])
 }
 
-pub(super) fn before(connection: &Connection, before: UtcTime, limit: usize) -> Result<Vec<BlobId>, EngineError> {
-    let sql = "SELECT blob FROM condemned WHERE at < ? ORDER BY at LIMIT ?";
-    all(connection, sql, params![before.micros(), whole(limit as u64)], |row| {
+pub(super) fn before(
+    connection: &Connection,
+    before: UtcTime,
+    after: Option<Condemned>,
+    limit: usize,
+) -> Result<Vec<Condemned>, EngineError> {
+    let (at, blob) = after.map_or((i64::MIN, Vec::new()), |after| (after.at.micros(), after.blob.to_bytes().to_vec()));
+    let sql = "SELECT blob, at FROM condemned WHERE at < ? AND (at, blob) > (?, ?) ORDER BY at, blob LIMIT ?";
+    all(connection, sql, params![before.micros(), at, blob, whole(limit as u64)], |row| {
         let corrupt = EngineError::Corrupt { table: "condemned" };
         let bytes: Vec<u8> = row.get(0).map_err(super::failure)?;
-        BlobId::from_bytes(&bytes).map_err(|_| corrupt)
+        let at = UtcTime::from_micros(row.get(1).map_err(super::failure)?);
+        Ok(Condemned { blob: BlobId::from_bytes(&bytes).map_err(|_| corrupt)?, at, is_named: is_named(connection, &bytes)? })
     })
 }
 
