@@ -6,27 +6,30 @@
 mod certificates;
 mod file;
 mod people;
+mod place;
 mod records;
 mod story;
 
 use crate::app::{Gateway, Reload, StartError};
 use crate::client::{Client, ClientError};
 use crate::config::{self, ConfigError};
-use crate::domain::{BucketMode, BucketName, Clock, RecordClass, SystemClock, TenantId, Versioning};
+use crate::domain::{BucketMode, BucketName, Clock, RecordClass, SystemClock, TenantId, UtcTime, Versioning};
 use crate::engine::Events;
 use crate::identity::{NewPrincipal, PeopleError};
 use crate::index::{IndexError, NewBucket};
 use crate::leases::CreateTenantError;
+use crate::listener::ListenerError;
 use crate::root::{Protection, Root, RootError};
 use crate::telemetry::LogLevel;
 use bytes::Bytes;
 use certificates::Certificates;
 use file::{DemoFile, DemoKeys, write_private};
 use http::Method;
+use place::{CONFIGURATION_HEAD, Place, is_there};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -58,6 +61,18 @@ pub enum DemoError {
         /// Which.
         path: PathBuf,
     },
+    /// Another demo has the directory.
+    #[error("a demo runs already in {}", dir.display())]
+    Running {
+        /// Which.
+        dir: PathBuf,
+    },
+    /// Something is in the way that the demo would have to write over or delete.
+    #[error("{} was not made by a demo, and the demo would need its place: nothing was changed", path.display())]
+    Foreign {
+        /// What.
+        path: PathBuf,
+    },
     /// The configuration written for the demo is not taken.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -87,18 +102,19 @@ pub enum DemoError {
     },
 }
 
-/// Where the demo keeps its things.
-struct Places {
-    dir: PathBuf,
-    ca: PathBuf,
-    server: PathBuf,
-    server_key: PathBuf,
-    root_key: PathBuf,
-    data: PathBuf,
-    config: PathBuf,
-    admin: PathBuf,
-    credentials: PathBuf,
-    demo_json: PathBuf,
+impl DemoError {
+    /// What helps, where that is known.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Running { .. } => Some("use that one, stop it first, or give another directory with `--dir`"),
+            Self::Foreign { .. } => Some("give a new or empty directory with `--dir`, or move that away"),
+            Self::Start(StartError::Listener(ListenerError::Bind { source, .. })) if source.kind() == ErrorKind::AddrInUse => {
+                Some("the port is taken: `--listen 127.0.0.1:0` picks a free one")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Runs the demo in `dir` until it is told to stop.
@@ -106,42 +122,43 @@ struct Places {
 /// # Errors
 /// [`DemoError`] when it cannot be set up.
 pub async fn run(dir: &Path, listen: SocketAddr, log_level: LogLevel) -> Result<(), DemoError> {
-    let places = Places::in_dir(dir)?;
-    prepare(&places, listen)?;
-    let settings = config::load(&places.config)?;
-    let gateway = Gateway::start(settings, Reload { file: places.config.clone(), log_level }).await?;
+    let place = Place::take(dir)?;
+    prepare(&place, listen, SystemClock.now())?;
+    let settings = config::load(&place.config)?;
+    let gateway = Gateway::start(settings, Reload { file: place.config.clone(), log_level }).await?;
     let endpoint = format!("https://localhost:{}", gateway.address().port());
 
-    let people = match fs::read(&places.credentials) {
-        Ok(known) => serde_json::from_slice(&known).map_err(|_| DemoError::Form { path: places.credentials.clone() })?,
-        Err(_) => {
+    let people = match fs::read(&place.credentials) {
+        Ok(known) => serde_json::from_slice(&known).map_err(|_| DemoError::Form { path: place.credentials.clone() })?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             let people = populate(&gateway).await?;
-            store_records(&endpoint, &places, &people).await?;
+            store_records(&endpoint, &place, &people).await?;
             // Written last: a demo that was cut off before begins anew with fresh hospitals.
-            write_private(&places.credentials, &json(&places.credentials, &people)?)?;
+            write_private(&place.credentials, &json(&place.credentials, &people)?)?;
             people
         }
+        Err(source) => return Err(DemoError::File { path: place.credentials.clone(), source }),
     };
     let file = DemoFile {
         endpoint: endpoint.clone(),
-        ca: &places.ca,
-        admin: &places.admin,
-        data: &places.data,
-        config: &places.config,
+        ca: &place.ca,
+        admin: &place.admin,
+        data: &place.data,
+        config: &place.config,
         region: REGION,
         bucket: people::RECORDS_BUCKET,
         plain_bucket: people::PLAIN_BUCKET,
         people: &people,
     };
-    write_private(&places.demo_json, &json(&places.demo_json, &file)?)?;
+    write_private(&place.demo_json, &json(&place.demo_json, &file)?)?;
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hozon"));
-    let story = story::Story { endpoint: &endpoint, region: REGION, dir: &places.dir, ca: &places.ca, program: &program, people: &people };
+    let story = story::Story { endpoint: &endpoint, region: REGION, dir: &place.dir, ca: &place.ca, program: &program, people: &people };
     announce(&story.tell());
     let ended = gateway.run_until_told().await;
     // Gone with the gateway, so that nobody takes a stopped demo for a running one.
-    let removed = fs::remove_file(&places.demo_json);
+    let removed = fs::remove_file(&place.demo_json);
     ended?;
-    removed.map_err(|source| DemoError::File { path: places.demo_json.clone(), source })
+    removed.map_err(|source| DemoError::File { path: place.demo_json.clone(), source })
 }
 
 /// Prints for the person at the terminal.
@@ -150,60 +167,51 @@ fn announce(text: &str) {
     let _closed = writeln!(std::io::stdout(), "{text}"); // nobody reads: the demo runs on all the same
 }
 
-impl Places {
-    fn in_dir(dir: &Path) -> Result<Self, DemoError> {
-        let io = |source| DemoError::File { path: dir.to_owned(), source };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
-        let dir = fs::canonicalize(dir).map_err(io)?;
-        Ok(Self {
-            ca: dir.join("ca.pem"),
-            server: dir.join("server.pem"),
-            server_key: dir.join("server.key"),
-            root_key: dir.join("root.key"),
-            data: dir.join("data"),
-            config: dir.join("hozon.toml"),
-            admin: dir.join("admin.sock"),
-            credentials: dir.join("credentials.json"),
-            demo_json: dir.join("demo.json"),
-            dir,
-        })
-    }
-}
-
 /// Makes what a gateway needs before it starts. What is there already stays.
-fn prepare(places: &Places, listen: SocketAddr) -> Result<(), DemoError> {
-    if places.demo_json.exists() {
+fn prepare(place: &Place, listen: SocketAddr, now: UtcTime) -> Result<(), DemoError> {
+    if is_there(&place.demo_json)? {
         // Left by a demo that was killed: it must not point at a port that may be another's.
-        fs::remove_file(&places.demo_json).map_err(|source| DemoError::File { path: places.demo_json.clone(), source })?;
+        fs::remove_file(&place.demo_json).map_err(|source| DemoError::File { path: place.demo_json.clone(), source })?;
     }
-    if !places.root_key.exists() {
-        Root::create_file(&places.root_key, &Protection::FileMode)?;
+    if !is_there(&place.root_key)? {
+        Root::create_file(&place.root_key, &Protection::FileMode)?;
     }
-    if !places.credentials.exists() && places.data.exists() {
-        fs::remove_dir_all(&places.data).map_err(|source| DemoError::File { path: places.data.clone(), source })?;
-    }
-    if !places.ca.exists() || !places.server.exists() || !places.server_key.exists() {
-        let made = Certificates::make(SystemClock.now())?;
-        write_private(&places.server_key, made.server_key.as_bytes())?;
-        write_private(&places.server, made.server.as_bytes())?;
-        write_private(&places.ca, made.ca.as_bytes())?;
-    }
-    write_private(&places.config, configuration(places, listen).as_bytes())
+    place.make_room()?;
+    certify(place, now)?;
+    write_private(&place.config, configuration(place, listen).as_bytes())
 }
 
-fn configuration(places: &Places, listen: SocketAddr) -> String {
+/// Makes certificates where there are none, or where the server's is about to end. Nobody keeps the authority's key, so
+/// it is made anew with it.
+fn certify(place: &Place, now: UtcTime) -> Result<(), DemoError> {
+    let failed = |source| DemoError::File { path: place.server.clone(), source };
+    if is_there(&place.server)? {
+        let is_good = certificates::is_good(&fs::read_to_string(&place.server).map_err(failed)?, now);
+        if is_good && is_there(&place.ca)? && is_there(&place.server_key)? {
+            return Ok(());
+        }
+        // First, and written last: it stands for all three being of one set.
+        fs::remove_file(&place.server).map_err(failed)?;
+    }
+    let made = Certificates::make(now)?;
+    write_private(&place.server_key, made.server_key.as_bytes())?;
+    write_private(&place.ca, made.ca.as_bytes())?;
+    write_private(&place.server, made.server.as_bytes())
+}
+
+fn configuration(place: &Place, listen: SocketAddr) -> String {
     let path = |path: &Path| toml::Value::String(path.display().to_string()).to_string();
     format!(
-        "# Written by `hozon demo` at each start.\nprofile = \"dev\"\nregion = \"{REGION}\"\n\n\
+        "{CONFIGURATION_HEAD}profile = \"dev\"\nregion = \"{REGION}\"\n\n\
          [listener]\naddress = \"{listen}\"\nbase_domain = \"localhost\"\ncertificate = {}\nprivate_key = {}\n\n\
          [admin]\nsocket = {}\n\n[index]\npath = {}\n\n[store]\ndirectory = {}\n\n[root]\nkey_file = {}\n\n\
          # The other library is generic code, which a build for development runs at 3 MB/s.\n[seal]\ncipher = \"aws-lc-rs\"\n",
-        path(&places.server),
-        path(&places.server_key),
-        path(&places.admin),
-        path(&places.data.join("index.sqlite")),
-        path(&places.data.join("blobs")),
-        path(&places.root_key),
+        path(&place.server),
+        path(&place.server_key),
+        path(&place.admin),
+        path(&place.data.join("index.sqlite")),
+        path(&place.data.join("blobs")),
+        path(&place.root_key),
     )
 }
 
@@ -239,10 +247,10 @@ async fn populate(gateway: &Gateway) -> Result<BTreeMap<String, DemoKeys>, DemoE
 }
 
 /// Puts the demo's records in as the app would: over TLS, signed.
-async fn store_records(endpoint: &str, places: &Places, people: &BTreeMap<String, DemoKeys>) -> Result<(), DemoError> {
-    let Some(app) = people.get("app") else { return Err(DemoError::Form { path: places.credentials.clone() }) };
+async fn store_records(endpoint: &str, place: &Place, people: &BTreeMap<String, DemoKeys>) -> Result<(), DemoError> {
+    let Some(app) = people.get("app") else { return Err(DemoError::Form { path: place.credentials.clone() }) };
     let credential = (app.access_key.clone(), Zeroizing::new(app.secret_key.clone()));
-    let client = Client::new(endpoint, &places.ca, REGION, credential)?;
+    let client = Client::new(endpoint, &place.ca, REGION, credential)?;
     for record in records::records() {
         let headers =
             [("content-type", record.content_type), ("x-amz-meta-patient-id", record.patient), ("x-amz-meta-record-class", record.class)];
@@ -257,4 +265,38 @@ async fn store_records(endpoint: &str, places: &Places, people: &BTreeMap<String
 
 fn json(path: &Path, value: &impl serde::Serialize) -> Result<Vec<u8>, DemoError> {
     serde_json::to_vec_pretty(value).map_err(|_| DemoError::Form { path: path.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use std::time::Duration;
+
+    #[test]
+    fn certificates_are_made_anew_before_they_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::take(dir.path()).unwrap();
+        let files = || [&place.ca, &place.server, &place.server_key].map(|path| fs::read_to_string(path).unwrap());
+        let day = Duration::from_secs(24 * 3_600);
+        let now = SystemClock.now();
+        let prepared = |now| prepare(&place, SocketAddr::from(([127, 0, 0, 1], 0)), now).map(|()| files()).unwrap();
+        let first = prepared(now);
+        assert_eq!(prepared(now.plus(day * 334)), first, "31 days are left");
+        let second = prepared(now.plus(day * 336));
+        assert!(second.iter().zip(&first).all(|(new, old)| new != old), "29 days are left");
+        // A set that a crash tore apart is made anew as a whole, and so is one that says nothing of its end.
+        fs::remove_file(&place.server).unwrap();
+        let third = prepared(now);
+        assert!(third.iter().zip(&second).all(|(new, old)| new != old));
+        fs::write(&place.server, third[1].split_once('\n').unwrap().1).unwrap();
+        assert_ne!(prepared(now), third);
+
+        let certificate = CertificateDer::from_pem_file(&place.server).unwrap();
+        let key = PrivateKeyDer::from_pem_file(&place.server_key).unwrap();
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        assert!(config.with_no_client_auth().with_single_cert(vec![certificate], key).is_ok());
+    }
 }

@@ -73,6 +73,28 @@ async fn the_auditor_sees_who_tried_what_and_nobody_else_does() {
 }
 
 #[test]
+fn a_second_demo_leaves_the_first_alone_and_says_what_is_wrong() {
+    let demo = Demo::start();
+    let dir = demo.directory().to_str().unwrap().to_owned();
+    let before = demo.facts();
+    let config = std::fs::read(demo.directory().join("hozon.toml")).unwrap();
+    let start = |dir: &str, listen: &str| {
+        let ran = Command::new(env!("CARGO_BIN_EXE_hozon")).args(["demo", "--dir", dir, "--listen", listen]).output().unwrap();
+        (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+    };
+    let (code, said) = start(&dir, "127.0.0.1:0");
+    assert!(code == Some(1) && said.contains("a demo runs already in") && said.contains("another directory"), "{said}");
+    assert!(!said.contains("port"), "{said}");
+    assert_eq!(demo.facts(), before);
+    assert_eq!(std::fs::read(demo.directory().join("hozon.toml")).unwrap(), config);
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let port = before["endpoint"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let (code, said) = start(elsewhere.path().to_str().unwrap(), &format!("127.0.0.1:{port}"));
+    assert!(code == Some(1) && said.contains("the port is taken"), "{said}");
+}
+
+#[test]
 #[ignore = "needs curl with HTTP/2"]
 fn a_refused_upload_of_100_mib_shows_its_code_in_curl() {
     let demo = Demo::start();

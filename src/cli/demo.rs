@@ -20,7 +20,12 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let log_level = log(LogSettings { level: tracing::Level::WARN, form: LogForm::Text })?;
-    demo::run(&arguments.dir, arguments.listen, log_level)
-        .await
-        .map_err(|error| Failure::failed(error).advise("if the port is taken, `--listen 127.0.0.1:0` picks a free one"))
+    demo::run(&arguments.dir, arguments.listen, log_level).await.map_err(|error| {
+        let advice = error.advice();
+        let failure = Failure::failed(error);
+        match advice {
+            Some(advice) => failure.advise(advice),
+            None => failure,
+        }
+    })
 }

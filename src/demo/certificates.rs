@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 pub(super) struct Certificates {
     /// The authority, for clients to trust.
     pub ca: String,
-    /// The server's certificate.
+    /// The server's certificate, after a line that says until when it is good.
     pub server: String,
     /// The server's private key.
     pub server_key: Zeroizing<String>,
@@ -24,7 +24,11 @@ pub(super) struct Certificates {
 const SERVER_DAYS: u64 = 365;
 /// Days that the authority is good for.
 const CA_DAYS: u64 = 3_650;
+/// Days before its end at which a start makes a new one.
+const RENEW_DAYS: u64 = 30;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// How the line before the server's certificate begins that says until when it is good; readers of PEM pass it over.
+const GOOD_UNTIL: &str = "hozon demo, good until ";
 /// A clock that lags a little must still accept what was just made.
 const BACKDATE: Duration = Duration::from_secs(3_600);
 
@@ -55,16 +59,27 @@ impl Certificates {
             SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
         ];
         lasts(&mut server, now, SERVER_DAYS)?;
-        let server_pem = server.signed_by(&server_key, &issuer)?.pem();
+        let end = server.not_after.unix_timestamp();
+        let server_pem = format!("{GOOD_UNTIL}{end}\n{}", server.signed_by(&server_key, &issuer)?.pem());
         Ok(Self { ca: ca_pem, server: server_pem, server_key: Zeroizing::new(server_key.serialize_pem()) })
     }
 }
 
-fn lasts(params: &mut CertificateParams, now: UtcTime, days: u64) -> Result<(), DemoError> {
+/// Whether the server's certificate `pem` is good for a while yet. One that does not say so is not.
+pub(super) fn is_good(pem: &str, now: UtcTime) -> bool {
+    let end = pem.lines().next().and_then(|line| line.strip_prefix(GOOD_UNTIL)).and_then(|end| end.parse::<i64>().ok());
+    end.is_some_and(|end| now.plus(days(RENEW_DAYS)).seconds() < end)
+}
+
+fn days(count: u64) -> Duration {
+    DAY * u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn lasts(params: &mut CertificateParams, now: UtcTime, term: u64) -> Result<(), DemoError> {
     let mut serial = [0u8; 16];
     getrandom::fill(&mut serial).map_err(|_| DemoError::Random)?;
     params.serial_number = Some(SerialNumber::from_slice(&serial));
     params.not_before = now.minus(BACKDATE).to_date_time();
-    params.not_after = now.minus(BACKDATE).plus(DAY * u32::try_from(days).unwrap_or(1)).to_date_time();
+    params.not_after = now.minus(BACKDATE).plus(days(term)).to_date_time();
     Ok(())
 }
