@@ -3,6 +3,7 @@
 //! Everything above speaks in these words. A value of one of these types has been checked once,
 //! at its `parse`, and is never checked again.
 
+mod answer;
 mod attributes;
 mod bucket;
 mod catalogue;
@@ -25,6 +26,7 @@ mod record;
 mod retention;
 mod time;
 
+pub use answer::AnswerInMemory;
 pub use attributes::{Attributes, ContentHeaders, InvalidMetadata};
 pub use bucket::{BucketMode, BucketName, InvalidBucketName, Versioning};
 pub use catalogue::{ClassRule, JobGroup, JobType, JobTypes, PatientNaming, Proof, RecordClasses, StartEvent};

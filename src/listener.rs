@@ -18,6 +18,7 @@ mod health;
 mod refusal;
 mod settings;
 mod stop;
+mod streams;
 mod transport;
 
 pub use accept::{Drained, Listener, ListenerError};

@@ -2,7 +2,7 @@
 //! The data listener over real loopback connections.
 
 use bytes::Bytes;
-use hozon::domain::{EventId, Peer, Wire};
+use hozon::domain::{AnswerInMemory, EventId, Peer, Wire};
 use hozon::listener::{
     CorsSettings, Drained, Listener, ListenerBody, ListenerControl, ListenerError, ListenerSettings, Readiness, Stop, TlsSettings,
     TlsVersions, WireSettings,
@@ -68,6 +68,11 @@ async fn service(request: Request<ListenerBody>) -> Answer {
         },
         "/panic" => panic!("secret of the handler"),
         "/big" => Response::new(Full::from(vec![7; 64 << 20])),
+        "/document" => {
+            let mut answer = Response::new(Full::from("<Error/>"));
+            answer.extensions_mut().insert(AnswerInMemory);
+            answer
+        }
         "/slow" => {
             tokio::time::sleep(Duration::from_millis(700)).await;
             Response::new(Full::from("slept"))
@@ -388,6 +393,74 @@ async fn plain_http_beyond_loopback_is_refused() {
     let refused = Listener::bind(beyond, Arc::new(Meters::new())).await.unwrap_err();
     assert!(matches!(refused, ListenerError::PlainBeyondLoopback { .. }));
     assert_eq!(refused.to_string(), "plain HTTP is only served on loopback, 0.0.0.0:0 needs TLS");
+}
+
+type Stream = Response<hyper::body::Incoming>;
+
+/// A client that opens no window: it reads the heads of answers, answers pings, and takes no byte of any body.
+async fn without_window(address: SocketAddr) -> hyper::client::conn::http2::SendRequest<Full<Bytes>> {
+    let tcp = TcpStream::connect(address).await.unwrap();
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (sender, connection) = builder.initial_stream_window_size(0).handshake(TokioIo::new(tcp)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+async fn ask(sender: &mut hyper::client::conn::http2::SendRequest<Full<Bytes>>, path: &str, count: usize) -> Vec<Stream> {
+    let request = || Request::get(format!("http://h.test{path}")).body(Full::default()).unwrap();
+    let answers: Vec<_> = (0..count).map(|_| sender.send_request(request())).collect();
+    let mut taken = Vec::new();
+    for answer in answers {
+        taken.push(answer.await.unwrap());
+    }
+    taken
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_give_their_turns_back_in_time() {
+    let running = start(ListenerSettings { requests_max: 8, ..settings() }).await;
+    let mut sender = without_window(running.address).await;
+    let began = Instant::now();
+    let held = ask(&mut sender, "/big", 8).await;
+    assert!(held.iter().all(|answer| answer.status() == 200));
+    // A request waits 2 s for its turn; the eight get 500 ms to take something.
+    let answer = running.say("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(began.elapsed() >= Duration::from_millis(450), "turns were held: {:?}", began.elapsed());
+    for answer in held {
+        assert!(answer.into_body().collect().await.is_err(), "a stream that was ended does not look whole");
+    }
+    assert_eq!(ask(&mut sender, "/big", 1).await.len(), 1, "that cost the streams, not the connection");
+}
+
+#[tokio::test]
+async fn a_short_document_holds_no_turn_while_nobody_takes_it() {
+    let patient = Duration::from_secs(60);
+    let running = start(ListenerSettings { requests_max: 4, write_stall_max: patient, ..settings() }).await;
+    let mut sender = without_window(running.address).await;
+    let held = ask(&mut sender, "/document", 16).await;
+    assert!(held.iter().all(|answer| answer.status() == 200));
+    let answer = running.say("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_upload_that_stalls_on_a_stream_gives_its_turn_back_in_time() {
+    let running = start(ListenerSettings { requests_max: 2, ..settings() }).await;
+    let tcp = TcpStream::connect(running.address).await.unwrap();
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (mut sender, connection) = builder.initial_stream_window_size(0).handshake(TokioIo::new(tcp)).await.unwrap();
+    tokio::spawn(connection);
+    let never = || http_body_util::StreamBody::new(futures::stream::pending::<Result<http_body::Frame<Bytes>, Infallible>>());
+    let request = || Request::put("http://h.test/count").body(never()).unwrap();
+    let stalled = [sender.send_request(request()), sender.send_request(request())];
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // The bodies pause for 400 ms, and then nobody takes the answers for 500 ms.
+    let answer = running.say("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for answer in stalled {
+        assert!(answer.await.unwrap().into_body().collect().await.is_err());
+    }
 }
 
 struct Tls {

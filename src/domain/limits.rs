@@ -122,6 +122,8 @@ pub const BODY_RATE_BYTES_MIN: u64 = 1_024;
 pub const BODY_RATE_GRACE: Duration = Duration::from_secs(60);
 /// How long a request waits for its turn when as many as allowed are in flight.
 pub const TURN_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Bytes of an answer that gives its turn back before it is taken: it lies in memory until then.
+pub const SHORT_ANSWER_BYTES_MAX: usize = 64 << 10;
 /// How long a connection that is told to close may take to do so.
 pub const CLOSE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Callers that the rate limit tells apart; beyond, it tells only their networks apart.

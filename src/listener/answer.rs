@@ -1,4 +1,5 @@
 use super::activity::RequestRuns;
+use super::streams::Taking;
 use crate::domain::EventId;
 use crate::meters::{Direction, Meters, Observed, Running};
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use tokio::sync::OwnedSemaphorePermit;
 pub struct AnswerBody<B> {
     source: Source<B>,
     account: Account,
+    /// How the client takes it, where its socket does not show that.
+    taking: Option<Arc<Taking>>,
 }
 
 #[derive(Debug)]
@@ -49,12 +52,13 @@ pub(super) struct Held {
 }
 
 impl<B: Body> AnswerBody<B> {
-    pub(super) fn new(source: Source<B>, mut account: Account) -> Self {
+    pub(super) fn new(source: Source<B>, mut account: Account, taking: Option<Arc<Taking>>) -> Self {
         account.expected = match &source {
             Source::Service(body) => body.size_hint().exact(),
             Source::Own(body) => u64::try_from(body.as_ref().map_or(0, Bytes::len)).ok(),
         };
-        Self { source, account }
+        taking.iter().for_each(|taking| taking.begin());
+        Self { source, account, taking }
     }
 }
 
@@ -68,9 +72,15 @@ where
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
-        let frame = match &mut this.source {
-            Source::Service(body) => ready!(Pin::new(body).poll_frame(cx)),
-            Source::Own(body) => body.take().map(|body| Ok(Frame::data(body))),
+        let frame = match (&mut this.source, &this.taking) {
+            (Source::Service(body), None) => ready!(Pin::new(body).poll_frame(cx)),
+            (Source::Service(body), Some(taking)) => {
+                let waker = taking.pause(cx.waker());
+                let frame = ready!(Pin::new(body).poll_frame(&mut Context::from_waker(&waker)));
+                taking.begin();
+                frame
+            }
+            (Source::Own(body), _) => body.take().map(|body| Ok(Frame::data(body))),
         };
         match &frame {
             Some(Ok(frame)) => this.account.sent(frame.data_ref().map_or(0, Bytes::len)),

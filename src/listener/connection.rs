@@ -4,6 +4,7 @@ use super::certificate::Certificate;
 use super::edge::{Edge, Shared};
 use super::settings::ListenerSettings;
 use super::stop::Stop;
+use super::streams::Streams;
 use super::transport::Transport;
 use crate::domain::{Peer, Wire, limits};
 use crate::meters::ConnectionEnd;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustls::ProtocolVersion;
 use std::error::Error;
@@ -36,8 +37,8 @@ pub(super) struct Connection<S> {
 }
 
 /// How HTTP is spoken.
-fn http(settings: &ListenerSettings) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn http(settings: &ListenerSettings, streams: Streams) -> Builder<Streams> {
+    let mut builder = Builder::new(streams);
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -126,11 +127,14 @@ where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let settings = &self.settings;
-        let http = http(settings);
-        let edge = Edge { service: Arc::clone(&self.service), shared: Arc::clone(&self.shared), activity: Arc::clone(&activity), peer };
+        let streams = Streams::default();
+        let http = http(settings, streams.clone());
+        let (service, shared) = (Arc::clone(&self.service), Arc::clone(&self.shared));
+        let edge = Edge { service, shared, activity: Arc::clone(&activity), streams: streams.clone(), peer };
         let service = service_fn(move |request| edge.clone().answer(request));
         let mut running = pin!(http.serve_connection(TokioIo::new(io), service));
         let mut overdue = pin!(activity.overdue(settings.header_time_max, settings.idle_time_max));
+        let mut stalled = pin!(streams.end_stalled(settings.write_stall_max));
         let mut closing = None;
         let mut is_stopping = false;
         loop {
@@ -150,6 +154,7 @@ where
                     is_stopping = true;
                     running.as_mut().graceful_shutdown();
                 }
+                never = stalled.as_mut() => match never {},
                 () = self.stop.urged() => return ConnectionEnd::Aborted,
             }
         }

@@ -5,7 +5,8 @@ use super::cors::Preflight;
 use super::health::{Readiness, Reserved, reserved};
 use super::refusal::Refusal;
 use super::settings::ListenerSettings;
-use crate::domain::{EventId, Live, Peer, limits};
+use super::streams::Streams;
+use crate::domain::{AnswerInMemory, EventId, Live, Peer, limits};
 use crate::meters::{Meters, Observed};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -37,12 +38,19 @@ pub(super) struct Edge<S> {
     pub(super) service: Arc<S>,
     pub(super) shared: Arc<Shared>,
     pub(super) activity: Arc<Activity>,
+    pub(super) streams: Streams,
     pub(super) peer: Peer,
 }
 
 impl<S> Clone for Edge<S> {
     fn clone(&self) -> Self {
-        Self { service: Arc::clone(&self.service), shared: Arc::clone(&self.shared), activity: Arc::clone(&self.activity), peer: self.peer }
+        Self {
+            service: Arc::clone(&self.service),
+            shared: Arc::clone(&self.shared),
+            activity: Arc::clone(&self.activity),
+            streams: self.streams.clone(),
+            peer: self.peer,
+        }
     }
 }
 
@@ -76,7 +84,9 @@ where
         let runs = self.activity.request_begins(version);
         let counted = self.shared.meters.request_begun();
         let mut reply = self.reply(request, id, &settings).await;
-        let held = Held { _runs: runs, _counted: counted, _turn: reply.turn };
+        // Others need not wait for whoever takes such an answer slowly: memory is all that it occupies.
+        let turn = reply.turn.filter(|_| !is_in_memory(&reply.response));
+        let held = Held { _runs: runs, _counted: counted, _turn: turn };
 
         let headers = reply.response.headers_mut();
         settings.cors.mark(origin, headers);
@@ -93,7 +103,8 @@ where
         let meters = Arc::clone(&self.shared.meters);
         let observed = reply.observed;
         let account = Account { request: id, observed, status, began, meters, _held: held, sent: 0, expected: None, has_ended: false };
-        Ok(reply.response.map(|source| AnswerBody::new(source, account)))
+        let taking = self.streams.taking();
+        Ok(reply.response.map(|source| AnswerBody::new(source, account, taking)))
     }
 
     async fn reply(&self, request: Request<Incoming>, id: EventId, settings: &ListenerSettings) -> Reply<B> {
@@ -195,6 +206,10 @@ enum Passed {
 fn refused<B>(refusal: Refusal, parts: &Parts, id: EventId) -> Reply<B> {
     let response = refusal.answer(&parts.method, id).map(|body| Source::Own(Some(body)));
     Reply { response, observed: Observed { operation: "Other", refusal: Some(refusal.code()) }, turn: None, fate: None }
+}
+
+fn is_in_memory<B>(response: &Response<Source<B>>) -> bool {
+    matches!(response.body(), Source::Own(_)) || response.extensions().get::<AnswerInMemory>().is_some()
 }
 
 fn framing(parts: &Parts) -> Framing {

@@ -11,7 +11,7 @@ use super::rate::Rates;
 use super::service::Service;
 use super::wire_body::WireBody;
 use crate::audit::ProviderLog;
-use crate::domain::{Clock, EventId, Live, Peer, limits};
+use crate::domain::{AnswerInMemory, Clock, EventId, Live, Peer, limits};
 use crate::identity::{Authenticator, Principal};
 use crate::meters::Observed;
 use crate::objects::Objects;
@@ -99,7 +99,7 @@ where
     fn call(&self, request: Request<B>) -> Self::Future {
         let body = |body| Body::http_body_unsync(http_body_util::BodyExt::map_err(body, Into::<StdError>::into));
         let answer = self.clone().answer(request.map(body));
-        async move { Ok(answer.await) }.boxed()
+        async move { Ok(marked(answer.await)) }.boxed()
     }
 }
 
@@ -169,6 +169,14 @@ impl Endpoint {
         response.extensions_mut().insert(observed);
         response
     }
+}
+
+/// Says of a short document that it occupies nothing but its own bytes.
+fn marked(mut response: Response<Body>) -> Response<Body> {
+    if response.body().bytes().is_some_and(|document| document.len() <= limits::SHORT_ANSWER_BYTES_MAX) {
+        response.extensions_mut().insert(AnswerInMemory);
+    }
+    response
 }
 
 /// GetObjectAttributes is the one document in which S3 shows the tag without quotes; the protocol crate knows no such.

@@ -2,10 +2,13 @@
 
 use crate::gateway::{Ask, Gateway, Person, Told};
 use crate::signing::{Key, sha256, stamp};
-use hozon::domain::{Peer, Right, Wire};
+use bytes::Bytes;
+use hozon::domain::{AnswerInMemory, Peer, Right, Wire};
 use hozon::engine::Events;
 use hozon::s3::{Pace, RateSettings};
-use http::StatusCode;
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use hyper::service::Service;
 use std::num::NonZeroU32;
 
 /// One comes back each second, so that a test asks a few times more than the burst.
@@ -80,4 +83,21 @@ async fn who_merely_names_an_access_key_uses_up_its_own_address_and_nothing_of_t
     slowed_soon!(from(&gateway, "192.0.2.1", &app.key));
     // Another address is another stranger.
     assert_eq!(from(&gateway, "192.0.2.2", &forged).await.code(), "SignatureDoesNotMatch");
+}
+
+/// The listener gives the turn of such an answer back before the client takes it.
+#[tokio::test]
+async fn a_refusal_is_told_to_occupy_nothing_and_a_record_is_not() {
+    let (gateway, app, _) = with_two().await;
+    gateway.ask(&app, &Ask::put("/files", "")).await.good();
+    gateway.ask(&app, &Ask::put("/files/k", vec![7; 100_000])).await.good();
+    let answered = |parts| gateway.endpoint.call(Request::from_parts(parts, Full::new(Bytes::new())));
+    let refused = answered(Ask::get("/").request()).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    assert!(refused.extensions().get::<AnswerInMemory>().is_some());
+    let mut request = Ask::get("/files/k").request();
+    app.key.sign(&mut request, &sha256(b""), &stamp(0));
+    let record = answered(request).await.unwrap();
+    assert_eq!(record.status(), StatusCode::OK);
+    assert!(record.extensions().get::<AnswerInMemory>().is_none());
 }
