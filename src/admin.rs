@@ -29,7 +29,6 @@ use crate::upkeep::Pairing;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use operator::Operator;
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
@@ -115,7 +114,7 @@ impl Admin {
 }
 
 async fn converse(stream: UnixStream, services: Arc<AdminServices>, stopping: CancellationToken, _place: OwnedSemaphorePermit) {
-    let Some(operator) = Operator::behind(&stream) else {
+    let Some(operator) = operator::behind(&stream) else {
         tracing::warn!("a connection to the admin socket by another user was refused");
         return;
     };

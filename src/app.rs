@@ -128,6 +128,8 @@ impl Gateway {
             tracing::error!(%error, "the admin listener ended badly");
         }
         self.chores.wait().await;
+        // Every transfer has ended by now, and its outcome belongs on record.
+        self.services.outcomes.finish().await;
         // So that a copy of the index from before the stop is known for an older one.
         if let Err(error) = self.services.pairing.keep().await {
             tracing::warn!(error = causes(&error), "the store's marker could not be written");

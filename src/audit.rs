@@ -6,10 +6,12 @@
 
 mod event;
 mod journal;
+mod operator;
 mod outcome;
 mod provider;
 
 pub use event::{Actor, Event, EventKind, Subject, Verdict};
-pub use journal::{Journal, JournalError, PendingEvent, Receipt};
+pub use journal::{Journal, JournalError, Logged, PendingEvent, Receipt};
+pub use operator::{Operator, OperatorAction};
 pub use outcome::{Outcome, OutcomeLog, Result as OutcomeResult};
 pub use provider::ProviderLog;

@@ -11,10 +11,10 @@ mod records;
 mod story;
 
 use crate::app::{Gateway, Reload, StartError};
+use crate::audit::{JournalError, Operator, OperatorAction, Subject};
 use crate::client::{Client, ClientError};
 use crate::config::{self, ConfigError};
 use crate::domain::{BucketMode, BucketName, Clock, RecordClass, SystemClock, TenantId, UtcTime, Versioning};
-use crate::engine::Events;
 use crate::identity::{NewPrincipal, PeopleError};
 use crate::index::{IndexError, NewBucket};
 use crate::leases::CreateTenantError;
@@ -73,6 +73,9 @@ pub enum DemoError {
         /// What.
         path: PathBuf,
     },
+    /// What is made could not be put on record.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The configuration written for the demo is not taken.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -215,33 +218,43 @@ fn configuration(place: &Place, listen: SocketAddr) -> String {
     )
 }
 
-/// Makes the hospitals, their people, and the buckets of the first one.
+/// Makes the hospitals, their people, and the buckets of the first one, each on record as an operator's doing.
 async fn populate(gateway: &Gateway) -> Result<BTreeMap<String, DemoKeys>, DemoError> {
     let services = gateway.services();
-    let now = services.clock.now();
+    let (now, operator) = (services.clock.now(), Operator::user(rustix::process::geteuid().as_raw(), "command-line"));
     let mut tenants: BTreeMap<&str, TenantId> = BTreeMap::new();
     for (name, facility) in [(people::HOSPITAL, "1312345678"), (people::OTHER_HOSPITAL, "2712345678")] {
-        let tenant = services.leases.create_tenant(name, Some(facility), now).await?;
-        tenants.insert(name, tenant.id);
+        let new = services.leases.new_tenant(name, Some(facility), now).await?;
+        let event = operator.event(OperatorAction::CreateTenant, Subject::default(), now);
+        let pending = services.journal.seal_first(&new, event)?;
+        tenants.insert(name, services.leases.add_tenant(new, pending.into_events()).await?.id);
     }
+    let record = async |tenant, action, subject| services.journal.seal(tenant, operator.event(action, subject, now)).await;
     let mut keys = BTreeMap::new();
     for person in people::people() {
         let Some(tenant) = tenants.get(person.tenant).copied() else { continue };
+        let named = Subject { principal: Some(person.name.to_owned()), ..Subject::default() };
+        let subject = Subject { grants: person.profile.grants.clone(), ..named.clone() };
+        let pending = record(tenant, OperatorAction::CreatePrincipal, subject).await?;
         let new = NewPrincipal { name: person.name.to_owned(), kind: person.kind, profile: person.profile };
-        services.people.create_principal(tenant, new, Events::default()).await?;
-        let (key, secret) = services.people.create_access_key(tenant, person.name, None, Events::default()).await?;
+        services.people.create_principal(tenant, new, pending.into_events()).await?;
+        let new = services.people.new_access_key(tenant, person.name, None).await?;
+        let subject = Subject { credential: Some(new.id().to_owned()), ..named };
+        let pending = record(tenant, OperatorAction::CreateCredential, subject).await?;
+        let (key, secret) = services.people.add_access_key(new, pending.into_events()).await?;
         let held = DemoKeys { tenant: person.tenant.to_owned(), access_key: key.id, secret_key: secret.to_string() };
         keys.insert(person.name.to_owned(), held);
     }
-    if let Some(hospital) = tenants.get(people::HOSPITAL) {
-        for (name, mode, versioning, class) in [
-            (people::RECORDS_BUCKET, BucketMode::Records, Versioning::On, Some("chart.medical")),
-            (people::PLAIN_BUCKET, BucketMode::Plain, Versioning::Off, None),
-        ] {
-            let (Ok(name), class) = (BucketName::parse(name), class.and_then(|class| RecordClass::parse(class).ok())) else { continue };
-            let new = NewBucket { name, mode, versioning, default_class: class };
-            let _made_or_there = services.index.of(*hospital).create_bucket(new, now, Events::default()).await?;
-        }
+    let Some(hospital) = tenants.get(people::HOSPITAL).copied() else { return Ok(keys) };
+    for (name, mode, versioning, class) in [
+        (people::RECORDS_BUCKET, BucketMode::Records, Versioning::On, Some("chart.medical")),
+        (people::PLAIN_BUCKET, BucketMode::Plain, Versioning::Off, None),
+    ] {
+        let (Ok(bucket), class) = (BucketName::parse(name), class.and_then(|class| RecordClass::parse(class).ok())) else { continue };
+        let subject = Subject { bucket: Some(name.to_owned()), ..Subject::default() };
+        let pending = record(hospital, OperatorAction::CreateBucket, subject).await?;
+        let new = NewBucket { name: bucket, mode, versioning, default_class: class };
+        let _made_or_there = services.index.of(hospital).create_bucket(new, now, pending.into_events()).await?;
     }
     Ok(keys)
 }

@@ -48,4 +48,4 @@ pub use purpose::Purpose;
 pub use range::{ByteRange, RangeRequest, Unsatisfiable};
 pub use record::{InvalidRecordClass, RecordClass, RecordFacts, RecordState};
 pub use retention::{Deletable, Hold, Retention, Undeletable};
-pub use time::{Clock, Day, ManualClock, SystemClock, UtcTime};
+pub use time::{Clock, Day, InvalidMoment, ManualClock, SystemClock, UtcTime};

@@ -10,6 +10,6 @@ mod principal;
 mod row_mac;
 
 pub use authenticator::{Authenticator, Unauthenticated};
-pub use people::{AccessKey, NewPrincipal, People, PeopleError, Person};
+pub use people::{AccessKey, NewAccessKey, NewPrincipal, People, PeopleError, Person};
 pub use presented::Presented;
 pub use principal::Principal;

@@ -102,6 +102,7 @@ pub struct Meters {
     connections: Gauge,
     connection_ends: Family<ReasonLabels, Counter>,
     audit_append_time: Histogram,
+    outcomes_lost: Counter,
     condemned_blobs: Gauge,
     deleted_blobs: Counter,
     spared_blobs: Counter,
@@ -136,6 +137,7 @@ impl Meters {
             connections: enter(&mut registry, &table::CONNECTIONS, Gauge::default()),
             connection_ends: enter(&mut registry, &table::CONNECTION_ENDS, Family::default()),
             audit_append_time: enter(&mut registry, &table::AUDIT_APPEND_TIME, time_histogram()),
+            outcomes_lost: enter(&mut registry, &table::OUTCOMES_LOST, Counter::default()),
             condemned_blobs: enter(&mut registry, &table::CONDEMNED_BLOBS, Gauge::default()),
             deleted_blobs: enter(&mut registry, &table::DELETED_BLOBS, Counter::default()),
             spared_blobs: enter(&mut registry, &table::SPARED_BLOBS, Counter::default()),
@@ -181,6 +183,11 @@ impl Meters {
     /// Counts how long an audit event took to become durable.
     pub fn audit_appended(&self, took: Duration) {
         self.audit_append_time.observe(took.as_secs_f64());
+    }
+
+    /// Counts an outcome of an access that could not be put on record.
+    pub fn outcome_lost(&self) {
+        self.outcomes_lost.inc();
     }
 
     /// Shows how many blobs wait for their deletion.
@@ -266,6 +273,7 @@ mod tests {
         meters.bytes(Direction::In, 10);
         meters.connection_ended(ConnectionEnd::Idle);
         meters.audit_appended(Duration::from_millis(1));
+        meters.outcome_lost();
         meters.condemned_blobs(1);
         meters.blobs_deleted(1);
         meters.blobs_spared(1);

@@ -122,7 +122,7 @@ async fn a_forgotten_upload_is_aborted_with_its_event_and_one_in_use_stays() {
     assert_eq!((job.run().await.unwrap(), job.run().await.unwrap()), (1, 0));
     assert_eq!((house.is_there(forgotten).await, house.is_there(in_use).await), (false, true));
     let events = house.journal.events(house.bucket.tenant, None, 10).await.unwrap();
-    assert_eq!(events.iter().map(|(_, event)| event.operation.as_str()).collect::<Vec<_>>(), ["AbortIdleUpload"]);
+    assert_eq!(events.iter().map(|(_, logged)| logged.event().unwrap().operation.as_str()).collect::<Vec<_>>(), ["AbortIdleUpload"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

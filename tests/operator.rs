@@ -154,7 +154,7 @@ async fn an_operator_sets_up_a_hospital_and_each_step_is_in_its_log() {
     assert_eq!(gateway.json(&["bucket", "list", "--tenant", "hikari"]).await[0]["name"], "karte");
 
     let events = gateway.services.journal.events(TenantId::parse(id).unwrap(), None, 100).await.unwrap();
-    let actions: Vec<&str> = events.iter().rev().map(|(_, event)| event.action.as_str()).collect();
+    let actions: Vec<&str> = events.iter().rev().map(|(_, logged)| logged.event().unwrap().action.as_str()).collect();
     let done = [
         "create-tenant",
         "create-principal",
@@ -166,7 +166,16 @@ async fn an_operator_sets_up_a_hospital_and_each_step_is_in_its_log() {
         "disable-tenant",
     ];
     assert_eq!(actions, done);
-    assert!(events.iter().all(|(_, event)| event.actor.name.starts_with("user-") && event.actor.proven_by == "admin-socket"));
+    let of = |action: &str| events.iter().filter_map(|(_, logged)| logged.event()).find(|event| event.action == action).unwrap();
+    for action in actions {
+        let actor = &of(action).actor;
+        assert!(actor.name.starts_with("user-") && actor.proven_by == "admin-socket", "{action}");
+    }
+    // Whose, which and what for stand in the log, so that an institution sees who was let in (ID-05).
+    let made = &of("create-credential").subject;
+    assert_eq!((made.principal.as_deref(), made.credential.as_deref()), (Some("sato"), Some(key)));
+    assert_eq!(of("disable-credential").subject.credential.as_deref(), Some(key));
+    assert_eq!(of("create-principal").subject.grants[0].bucket, "karte");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +191,7 @@ async fn a_refusal_says_what_and_has_its_own_exit_code() {
         (&["bucket", "create", "karte", "--tenant", "hikari", "--default-class", "no.class"], "there is no record class `no.class`"),
         (&["credential", "create", "--tenant", "hikari", "--principal", "x"], "there is no principal `x`"),
         (&["credential", "create", "--tenant", "hikari", "--principal", "x", "--expires", "2001-01-01T00:00:00Z"], "lies in the past"),
-        (&["credential", "create", "--tenant", "hikari", "--principal", "x", "--expires", "soon"], "`soon` is no moment"),
+        (&["credential", "create", "--tenant", "hikari", "--principal", "x", "--expires", "soon"], "`soon`: not a moment"),
     ] {
         let ran = gateway.hozon(arguments).await;
         assert_eq!(ran.status.code(), Some(3), "{arguments:?}: {}", said(&ran));
@@ -261,7 +270,7 @@ async fn health_and_metrics_are_on_the_socket() {
     let services = &gateway.services;
     let tenant = services.engine.tenants().await.unwrap().remove(0).id;
     // Its first event came with it, in one transaction; one that stands alone is measured.
-    let (_, event) = services.journal.events(tenant, None, 10).await.unwrap().remove(0);
+    let event = services.journal.events(tenant, None, 10).await.unwrap().remove(0).1.event().unwrap().clone();
     assert_eq!(event.operation, "CreateTenant");
     assert!(gateway.ask(Method::GET, "/metrics", "").await.1.contains("hozon_audit_append_duration_seconds_count 0\n"));
     let again = hozon::audit::Event { id: EventId::random().to_string(), ..event };

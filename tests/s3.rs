@@ -10,6 +10,8 @@ mod bodies;
 mod buckets;
 #[path = "s3/copies.rs"]
 mod copies;
+#[path = "s3/damage.rs"]
+mod damage;
 #[path = "s3/gateway.rs"]
 mod gateway;
 #[path = "s3/listings.rs"]

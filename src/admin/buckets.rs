@@ -2,7 +2,7 @@ use super::problem::Problem;
 use super::route::{Answered, Asked, created, shown};
 use super::tenants::find;
 use super::wire::{Bucket, Mode, NewBucket};
-use crate::audit::Subject;
+use crate::audit::{OperatorAction, Subject};
 use crate::domain::{BucketName, Standing, Versioning, limits};
 use crate::engine::Changed;
 use crate::index;
@@ -28,7 +28,7 @@ pub(super) async fn create(asked: &Asked<'_>, tenant: &str) -> Answered {
         return Err(Problem::bad(format!("the tenant has {} buckets already", limits::BUCKETS_PER_TENANT_MAX)));
     }
     let subject = Subject { bucket: Some(new.name.clone()), ..Subject::default() };
-    let event = asked.operator.event("create-bucket", "CreateBucket", subject, services.clock.now());
+    let event = asked.operator.event(OperatorAction::CreateBucket, subject, services.clock.now());
     let pending = services.journal.seal(tenant.id, event).await?;
     // A records bucket always keeps its versions.
     let versioning = match new.mode {
@@ -57,7 +57,7 @@ pub(super) async fn disable(asked: &Asked<'_>, tenant: &str, name: &str) -> Answ
     let parsed = BucketName::parse(name).map_err(|_| absent())?;
     let found = index.bucket(&parsed).await?.ok_or_else(absent)?;
     let subject = Subject { bucket: Some(name.to_owned()), ..Subject::default() };
-    let event = asked.operator.event("disable-bucket", "DisableBucket", subject, services.clock.now());
+    let event = asked.operator.event(OperatorAction::DisableBucket, subject, services.clock.now());
     let pending = services.journal.seal(tenant.id, event).await?;
     match index.set_bucket_standing(&found, Standing::Disabled, pending.into_events()).await? {
         Changed::Done => shown(&Bucket { standing: Standing::Disabled, ..bucket(found) }),

@@ -2,11 +2,9 @@ use super::problem::Problem;
 use super::route::{Answered, Asked, created, shown};
 use super::tenants::find;
 use super::wire::{Credential, MadeCredential, NewCredential};
-use crate::audit::Subject;
+use crate::audit::{OperatorAction, Subject};
 use crate::domain::{Standing, UtcTime};
 use crate::identity::AccessKey;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// `GET /v1/tenants/{tenant}/credentials`, of one principal where `principal` names it.
 pub(super) async fn list(asked: &Asked<'_>, tenant: &str) -> Answered {
@@ -30,10 +28,16 @@ pub(super) async fn create(asked: &Asked<'_>, tenant: &str) -> Answered {
     if expires.is_some_and(|expires| expires <= now) {
         return Err(Problem::bad("`expires` lies in the past"));
     }
-    let subject = Subject { principal: Some(new.principal.clone()), ..Subject::default() };
-    let event = asked.operator.event("create-credential", "CreateCredential", subject, now);
+    let key = services.people.new_access_key(tenant.id, &new.principal, expires).await?;
+    let subject = Subject {
+        principal: Some(new.principal),
+        credential: Some(key.id().to_owned()),
+        expires: expires.map(|at| at.to_string()),
+        ..Subject::default()
+    };
+    let event = asked.operator.event(OperatorAction::CreateCredential, subject, now);
     let pending = services.journal.seal(tenant.id, event).await?;
-    let (key, secret) = services.people.create_access_key(tenant.id, &new.principal, expires, pending.into_events()).await?;
+    let (key, secret) = services.people.add_access_key(key, pending.into_events()).await?;
     created(&MadeCredential { credential: credential(key), secret_key: secret.as_str().to_owned() })
 }
 
@@ -47,8 +51,8 @@ pub(super) async fn show(asked: &Asked<'_>, tenant: &str, id: &str) -> Answered 
 pub(super) async fn disable(asked: &Asked<'_>, tenant: &str, id: &str) -> Answered {
     let tenant = find(asked, tenant).await?;
     let services = asked.services;
-    let subject = Subject { principal: Some(id.to_owned()), ..Subject::default() };
-    let event = asked.operator.event("disable-credential", "DisableCredential", subject, services.clock.now());
+    let subject = Subject { credential: Some(id.to_owned()), ..Subject::default() };
+    let event = asked.operator.event(OperatorAction::DisableCredential, subject, services.clock.now());
     let pending = services.journal.seal(tenant.id, event).await?;
     services.people.set_access_key_standing(tenant.id, id, Standing::Disabled, pending.into_events()).await?;
     shown(&one(asked, tenant.id, id).await?)
@@ -60,9 +64,7 @@ async fn one(asked: &Asked<'_>, tenant: crate::domain::TenantId, id: &str) -> Re
 }
 
 fn moment(text: &str) -> Result<UtcTime, Problem> {
-    let refused = || Problem::bad(format!("`{text}` is no moment such as 2027-03-31T15:00:00Z"));
-    let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| refused())?;
-    i64::try_from(at.unix_timestamp_nanos() / 1_000).map(UtcTime::from_micros).map_err(|_| refused())
+    UtcTime::parse(text).map_err(|error| Problem::bad(format!("`{text}`: {error}")))
 }
 
 fn credential(key: AccessKey) -> Credential {

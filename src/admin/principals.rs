@@ -2,7 +2,7 @@ use super::problem::Problem;
 use super::route::{Answered, Asked, created, shown};
 use super::tenants::find;
 use super::wire::{NewPrincipal, Principal};
-use crate::audit::Subject;
+use crate::audit::{OperatorAction, Subject};
 use crate::domain::{BucketName, Standing};
 use crate::identity::{self, Person};
 
@@ -19,8 +19,8 @@ pub(super) async fn create(asked: &Asked<'_>, tenant: &str) -> Answered {
     let new: NewPrincipal = asked.document()?;
     check(asked, &new)?;
     let services = asked.services;
-    let subject = Subject { principal: Some(new.name.clone()), ..Subject::default() };
-    let event = asked.operator.event("create-principal", "CreatePrincipal", subject, services.clock.now());
+    let subject = Subject { principal: Some(new.name.clone()), grants: new.profile.grants.clone(), ..Subject::default() };
+    let event = asked.operator.event(OperatorAction::CreatePrincipal, subject, services.clock.now());
     let pending = services.journal.seal(tenant.id, event).await?;
     let new = identity::NewPrincipal { name: new.name, kind: new.kind, profile: new.profile };
     created(&principal(services.people.create_principal(tenant.id, new, pending.into_events()).await?))
@@ -37,7 +37,7 @@ pub(super) async fn disable(asked: &Asked<'_>, tenant: &str, name: &str) -> Answ
     let tenant = find(asked, tenant).await?;
     let services = asked.services;
     let subject = Subject { principal: Some(name.to_owned()), ..Subject::default() };
-    let event = asked.operator.event("disable-principal", "DisablePrincipal", subject, services.clock.now());
+    let event = asked.operator.event(OperatorAction::DisablePrincipal, subject, services.clock.now());
     let pending = services.journal.seal(tenant.id, event).await?;
     services.people.set_standing(tenant.id, name, Standing::Disabled, pending.into_events()).await?;
     shown(&principal(services.people.principal(tenant.id, name).await?))

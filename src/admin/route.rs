@@ -1,6 +1,6 @@
-use super::operator::Operator;
 use super::problem::Problem;
 use super::{AdminServices, buckets, credentials, health, principals, store, tenants};
+use crate::audit::Operator;
 use crate::domain::limits;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};

@@ -1,9 +1,9 @@
 use super::AdminServices;
-use super::operator::Operator;
+use super::operator;
 use super::problem::Problem;
 use super::route::{Answered, Asked, shown};
 use super::wire::{AcceptIndex, Collector, Store};
-use crate::audit::Subject;
+use crate::audit::{Operator, OperatorAction, Subject};
 use crate::domain::{StoreId, causes};
 use crate::engine::Events;
 use crate::upkeep::{Agreement, PairingError};
@@ -16,9 +16,9 @@ pub(super) async fn show(asked: &Asked<'_>) -> Answered {
 /// `POST /v1/store/accept`
 pub(super) async fn accept(asked: &Asked<'_>) -> Answered {
     let AcceptIndex { seen } = asked.document()?;
-    let (events, unrecorded) = events(asked.services, asked.operator, ("accept-index", "AcceptIndex")).await?;
+    let (events, unrecorded) = events(asked.services, asked.operator, OperatorAction::AcceptIndex).await?;
     let agreement = asked.services.pairing.accept(seen, events).await?;
-    tracing::warn!(seen, user = asked.operator.user(), "an index that was behind is accepted: what it does not name is collected");
+    tracing::warn!(seen, "an index that was behind is accepted: what it does not name is collected");
     asked.services.meters.collector_free();
     shown(&store(agreement, unrecorded))
 }
@@ -30,7 +30,7 @@ pub(super) async fn accept(asked: &Asked<'_>) -> Answered {
 /// # Errors
 /// [`PairingError`] when they are not as the operator says.
 pub async fn adopt(services: &AdminServices, there: Option<StoreId>) -> Result<Store, PairingError> {
-    let (events, unrecorded) = events(services, &Operator::at_this_machine(), ("adopt-store", "AdoptStore")).await?;
+    let (events, unrecorded) = events(services, &operator::at_this_machine(), OperatorAction::AdoptStore).await?;
     Ok(store(services.pairing.adopt(there, events).await?, unrecorded))
 }
 
@@ -38,11 +38,11 @@ pub async fn adopt(services: &AdminServices, there: Option<StoreId>) -> Result<S
 async fn events(
     services: &AdminServices,
     operator: &Operator,
-    (action, operation): (&str, &str),
+    action: OperatorAction,
 ) -> Result<(Events, Vec<String>), crate::engine::EngineError> {
     let (mut all, mut unrecorded) = (Events::default(), Vec::new());
     for tenant in services.engine.tenants().await? {
-        let event = operator.event(action, operation, Subject::default(), services.clock.now());
+        let event = operator.event(action, Subject::default(), services.clock.now());
         match services.journal.seal(tenant.id, event).await {
             Ok(pending) => {
                 let Events { rows, keys } = pending.into_events();
@@ -51,7 +51,7 @@ async fn events(
             }
             // One tenant's withdrawn key must not keep all others from an answer.
             Err(error) => {
-                tracing::warn!(tenant = tenant.name, operation, error = causes(&error), "not in this tenant's log");
+                tracing::warn!(tenant = tenant.name, action = action.name(), error = causes(&error), "not in this tenant's log");
                 unrecorded.push(tenant.name);
             }
         }

@@ -1,7 +1,7 @@
 use super::problem::Problem;
 use super::route::{Answered, Asked, created, shown};
 use super::wire::{NewTenant, Tenant};
-use crate::audit::Subject;
+use crate::audit::{OperatorAction, Subject};
 use crate::domain::{Standing, TenantId};
 use crate::engine::{Changed, TenantRow};
 
@@ -17,7 +17,7 @@ pub(super) async fn create(asked: &Asked<'_>) -> Answered {
     let services = asked.services;
     let new = services.leases.new_tenant(&new.name, new.facility.as_deref(), services.clock.now()).await?;
     // The tenant's log begins with the tenant itself, in one transaction with it.
-    let event = asked.operator.event("create-tenant", "CreateTenant", Subject::default(), services.clock.now());
+    let event = asked.operator.event(OperatorAction::CreateTenant, Subject::default(), services.clock.now());
     let pending = services.journal.seal_first(&new, event)?;
     created(&tenant(services.leases.add_tenant(new, pending.into_events()).await?))
 }
@@ -31,7 +31,7 @@ pub(super) async fn show(asked: &Asked<'_>, name: &str) -> Answered {
 pub(super) async fn disable(asked: &Asked<'_>, name: &str) -> Answered {
     let mut row = find(asked, name).await?;
     let services = asked.services;
-    let event = asked.operator.event("disable-tenant", "DisableTenant", Subject::default(), services.clock.now());
+    let event = asked.operator.event(OperatorAction::DisableTenant, Subject::default(), services.clock.now());
     let pending = services.journal.seal(row.id, event).await?;
     match services.engine.set_tenant_standing(row.id, Standing::Disabled, pending.into_events()).await? {
         Changed::Done => {

@@ -1,10 +1,13 @@
 use super::{Api, Problem};
+use crate::audit::{Event, Logged, OperatorAction, Verdict};
+use crate::domain::{Right, UtcTime};
 use crate::identity::Principal;
 use crate::policy::Circumstances;
 use crate::report::AccessLogQuery;
 use bytes::Bytes;
 use http::{Response, header};
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 use std::sync::Arc;
 
 /// Events of one page, where nothing else is asked for.
@@ -18,7 +21,7 @@ impl Api {
         let query = parse(query)?;
         let admitted = self.gate.read_audit(who, around).await?;
         let page = self.access_log.search(&admitted, &query).await?;
-        let document = serde_json::json!({ "events": page.events, "next": page.next });
+        let document = serde_json::json!({ "events": page.events.iter().map(shown).collect::<Vec<_>>(), "next": page.next });
         let mut response = Response::new(Bytes::from(document.to_string()));
         response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
         response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
@@ -37,10 +40,10 @@ fn parse(text: &str) -> Result<AccessLogQuery, Problem> {
             "person" => query.person = Some(value),
             "bucket" => query.bucket = Some(value),
             "key" => query.key = Some(value),
-            "action" => query.action = Some(value),
-            "verdict" => query.verdict = Some(value),
-            "since" => query.since = Some(value),
-            "until" => query.until = Some(value),
+            "action" => query.action = Some(value).filter(|action| is_action(action)).ok_or_else(refused).map(Some)?,
+            "verdict" => query.verdict = Some(Verdict::parse(&value).ok_or_else(refused)?),
+            "since" => query.since = Some(UtcTime::parse(&value).map_err(|_| refused())?),
+            "until" => query.until = Some(UtcTime::parse(&value).map_err(|_| refused())?),
             "before" => query.before = Some(value.parse().map_err(|_| refused())?),
             "limit" => {
                 query.limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(refused)?;
@@ -51,6 +54,25 @@ fn parse(text: &str) -> Result<AccessLogQuery, Problem> {
     Ok(query)
 }
 
+/// Whether there is such an action: a typing mistake would otherwise find nothing, in silence.
+fn is_action(name: &str) -> bool {
+    Right::parse(name).is_ok() || OperatorAction::ALL.iter().any(|action| action.name() == name)
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Whole(&'a Event),
+    Damaged { id: String, at: String, verdict: &'static str },
+}
+
+fn shown(logged: &Logged) -> Shown<'_> {
+    match logged {
+        Logged::Whole(event) => Shown::Whole(event),
+        Logged::Damaged { id, at } => Shown::Damaged { id: id.to_string(), at: at.to_string(), verdict: "damaged" },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,8 +81,17 @@ mod tests {
     fn a_query_is_taken_apart_and_unknown_parameters_are_refused() {
         let query = parse("patient=0001234&limit=5&key=a%2Fb").map_err(|_| ()).unwrap();
         assert_eq!((query.patient.as_deref(), query.limit, query.key.as_deref()), (Some("0001234"), 5, Some("a/b")));
-        for bad in ["limit=0", "limit=x", "nobody=1", "before=-1"] {
+        for bad in
+            ["limit=0", "limit=x", "nobody=1", "before=-1", "since=yesterday", "until=2027-03-31", "verdict=no", "action=reed", "action="]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_moment_may_have_any_offset() {
+        let query = parse("since=2027-04-01T00:00:00%2B09:00&action=create-principal&verdict=refused").map_err(|_| ()).unwrap();
+        assert_eq!(query.since, UtcTime::parse("2027-03-31T15:00:00Z").ok());
+        assert_eq!((query.verdict, query.action.as_deref()), (Some(Verdict::Refused), Some("create-principal")));
     }
 }

@@ -28,6 +28,11 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
         let index = Arc::clone(&index);
         async move { index.sweep() }
     });
+    let journal = Arc::clone(&services.journal);
+    every(&chores, stop, SWEEP_EVERY, move || {
+        let journal = Arc::clone(&journal);
+        async move { journal.sweep() }
+    });
     let rates = services.rates.clone();
     every(&chores, stop, limits::RATE_PRUNE_PAUSE, move || {
         let rates = rates.clone();
@@ -48,8 +53,15 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
         let log = Arc::clone(&log);
         async move { report("provider log", log.flush().await.map(|()| 0)) }
     });
+    collect(&chores, services, stop);
+    chores.close();
+    chores
+}
+
+/// What looks for things that nobody needs any more.
+fn collect(chores: &TaskTracker, services: &Arc<Services>, stop: &Stop) {
     let (pairing, meters) = (Arc::clone(&services.pairing), Arc::clone(&services.meters));
-    every(&chores, stop, MARK_EVERY, move || {
+    every(chores, stop, MARK_EVERY, move || {
         let (pairing, meters) = (Arc::clone(&pairing), Arc::clone(&meters));
         async move {
             let agreement = pairing.keep().await;
@@ -61,7 +73,7 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
         }
     });
     let uploads = Arc::new(IdleUploads::new(Arc::clone(&services.engine), Arc::clone(&services.journal), Arc::clone(&services.clock)));
-    every(&chores, stop, COLLECT_EVERY, move || {
+    every(chores, stop, COLLECT_EVERY, move || {
         let uploads = Arc::clone(&uploads);
         async move { report("idle uploads", uploads.run().await) }
     });
@@ -72,7 +84,7 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
         Arc::clone(&services.pairing),
     ));
     let meters = Arc::clone(&services.meters);
-    every(&chores, stop, COLLECT_EVERY, move || {
+    every(chores, stop, COLLECT_EVERY, move || {
         let (orphans, meters) = (Arc::clone(&orphans), Arc::clone(&meters));
         async move {
             report(
@@ -86,8 +98,6 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
             );
         }
     });
-    chores.close();
-    chores
 }
 
 pub(super) fn until(chores: &TaskTracker, stop: &Stop, work: impl Future<Output = ()> + Send + 'static) {

@@ -1,4 +1,4 @@
-use crate::domain::{EventId, PatientId, PrincipalKind, Purpose, RecordClass, UtcTime};
+use crate::domain::{EventId, Grant, PatientId, PrincipalKind, Purpose, RecordClass, UtcTime};
 use serde::{Deserialize, Serialize};
 
 /// One audit event, in the first version of its schema (AU-01).
@@ -66,6 +66,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The verdict with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Allowed, Self::Refused, Self::Absent].into_iter().find(|verdict| verdict.name() == name)
+    }
+
     /// Its name in exports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -126,9 +132,18 @@ pub struct Subject {
     /// Its state, such as `draft`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// The principal or credential that an administrator acted on.
+    /// The principal that an operator acted on, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// The credential that an operator acted on, by its public half.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// When that credential ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// What that principal may do from then on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Grant>,
 }
 
 impl Event {

@@ -50,7 +50,7 @@ struct Search {
     /// Only this verdict: allowed, refused or absent.
     #[arg(long)]
     verdict: Option<String>,
-    /// Not before this RFC 3339 moment.
+    /// Not before this RFC 3339 moment, such as 2027-04-01T00:00:00+09:00.
     #[arg(long, value_name = "MOMENT")]
     since: Option<String>,
     /// Before this RFC 3339 moment.
@@ -122,10 +122,12 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
         let document: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let code = document.as_ref().and_then(|document| document.get("code")).and_then(Value::as_str).unwrap_or("no code");
         let text = format!("the gateway answered {} ({code})", answer.status);
-        return Err(if answer.status.is_client_error() {
-            Failure::refused(text).advise("the caller needs the right `read-audit`")
-        } else {
-            Failure::wrong(text).advise("see the gateway's log")
+        let title = document.as_ref().and_then(|document| document.get("title")).and_then(Value::as_str);
+        return Err(match (answer.status, title) {
+            (StatusCode::FORBIDDEN, _) => Failure::refused(text).advise("the caller needs the right `read-audit`, and a credential in use"),
+            (status, Some(title)) if status.is_client_error() => Failure::refused(text).advise(title),
+            (status, None) if status.is_client_error() => Failure::refused(text),
+            _ => Failure::wrong(text).advise("see the gateway's log"),
         });
     }
     let page: Page = serde_json::from_slice(&answer.body).map_err(Failure::failed)?;

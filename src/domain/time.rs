@@ -20,6 +20,15 @@ impl UtcTime {
         Self(micros)
     }
 
+    /// The moment that RFC 3339 writes so, with any offset.
+    ///
+    /// # Errors
+    /// [`InvalidMoment`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, InvalidMoment> {
+        let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidMoment)?;
+        i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000)).map(Self).map_err(|_| InvalidMoment)
+    }
+
     /// Microseconds since the epoch.
     #[must_use]
     pub const fn micros(self) -> i64 {
@@ -84,6 +93,11 @@ impl fmt::Debug for UtcTime {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// The text is no moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a moment with its offset, such as 2027-03-31T15:00:00Z or 2027-04-01T00:00:00+09:00")]
+pub struct InvalidMoment;
 
 /// A calendar day in UTC, as the number `yyyymmdd`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

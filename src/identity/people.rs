@@ -39,6 +39,26 @@ pub struct AccessKey {
     pub expires: Option<UtcTime>,
 }
 
+/// A credential that is made and not yet in use.
+pub struct NewAccessKey {
+    row: AccessKeyRow,
+    secret: Zeroizing<String>,
+}
+
+impl NewAccessKey {
+    /// The public half.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.row.access_key
+    }
+}
+
+impl std::fmt::Debug for NewAccessKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewAccessKey({})", self.row.access_key)
+    }
+}
+
 /// Someone to be added.
 #[derive(Debug, Clone)]
 pub struct NewPrincipal {
@@ -176,17 +196,11 @@ impl People {
         if done == Changed::Done { Ok(()) } else { Err(PeopleError::Changed) }
     }
 
-    /// Makes a credential for a principal. The secret half is shown here and never again.
+    /// A credential for a principal, good for nothing before it is [added](Self::add_access_key).
     ///
     /// # Errors
-    /// [`PeopleError`]; nothing is made then.
-    pub async fn create_access_key(
-        &self,
-        tenant: TenantId,
-        name: &str,
-        expires: Option<UtcTime>,
-        events: Events,
-    ) -> Result<(AccessKey, Zeroizing<String>), PeopleError> {
+    /// [`PeopleError`].
+    pub async fn new_access_key(&self, tenant: TenantId, name: &str, expires: Option<UtcTime>) -> Result<NewAccessKey, PeopleError> {
         let (principal, _) = self.row(tenant, name).await?;
         let (id, secret) = generate()?;
         let keys = self.leases.index(tenant).await?;
@@ -205,8 +219,16 @@ impl People {
             mac: RowMac([0; 32]),
         };
         row.mac = row_mac::of_access_key(active, &row);
-        match self.engine.create_access_key(row.clone(), events).await? {
-            Changed::Done => Ok((access_key(row), secret)),
+        Ok(NewAccessKey { row, secret })
+    }
+
+    /// Takes a credential into use. The secret half is shown here and never again.
+    ///
+    /// # Errors
+    /// [`PeopleError`]; nothing is made then.
+    pub async fn add_access_key(&self, new: NewAccessKey, events: Events) -> Result<(AccessKey, Zeroizing<String>), PeopleError> {
+        match self.engine.create_access_key(new.row.clone(), events).await? {
+            Changed::Done => Ok((access_key(new.row), new.secret)),
             Changed::Conflict => Err(PeopleError::Changed),
         }
     }

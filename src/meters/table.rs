@@ -48,6 +48,7 @@ pub(super) const REFUSALS: Meter = meter("refusals", "Refused requests, by code"
 pub(super) const CONNECTIONS: Meter = meter("connections", "Open connections to the data listener", None, &[]);
 pub(super) const CONNECTION_ENDS: Meter = meter("connection_ends", "Ended connections, by reason", None, &["reason"]);
 pub(super) const AUDIT_APPEND_TIME: Meter = meter("audit_append_duration", "Time until an audit event was durable", SECONDS, &[]);
+pub(super) const OUTCOMES_LOST: Meter = meter("outcomes_lost", "Outcomes of accesses that could not be put on record", None, &[]);
 pub(super) const CONDEMNED_BLOBS: Meter = meter("condemned_blobs", "Blobs that wait for their deletion", None, &[]);
 pub(super) const DELETED_BLOBS: Meter = meter("deleted_blobs", "Blobs whose bytes were deleted", None, &[]);
 pub(super) const SPARED_BLOBS: Meter =
@@ -66,6 +67,7 @@ pub const TABLE: &[Meter] = &[
     CONNECTIONS,
     CONNECTION_ENDS,
     AUDIT_APPEND_TIME,
+    OUTCOMES_LOST,
     CONDEMNED_BLOBS,
     DELETED_BLOBS,
     SPARED_BLOBS,

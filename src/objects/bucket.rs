@@ -1,5 +1,6 @@
 use super::Objects;
-use super::attempt::{Attempt, Failure};
+use super::attempt::{Attempt, Failure, of_index};
+use crate::audit::OutcomeResult;
 use crate::domain::{BucketMode, RecordClass, Versioning, limits};
 use crate::engine::Changed;
 use crate::index::{Bucket, IndexError, NewBucket};
@@ -35,6 +36,13 @@ pub enum BucketError {
 impl Failure for BucketError {
     fn is_verdict(&self) -> bool {
         false
+    }
+
+    fn outcome(&self) -> OutcomeResult {
+        match self {
+            Self::Index(error) => of_index(error),
+            _ => OutcomeResult::Failed,
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 use super::BodyFault;
-use super::attempt::Failure;
+use super::attempt::{Failure, of_index};
 use crate::audit::OutcomeResult;
 use crate::blob::BlobError;
 use crate::engine::EngineError;
@@ -41,8 +41,10 @@ impl GetError {
         match self {
             Self::Damaged(_)
             | Self::Contradiction { .. }
+            | Self::Key(KeyError::Unwrap(_))
             | Self::Blob(BlobError::Missing { .. } | BlobError::Truncated { .. } | BlobError::NotAFrame { .. }) => OutcomeResult::Damaged,
-            Self::Refused(_) | Self::Key(_) | Self::Blob(_) | Self::Index(_) => OutcomeResult::Failed,
+            Self::Index(error) => of_index(error),
+            Self::Refused(_) | Self::Key(_) | Self::Blob(_) => OutcomeResult::Failed,
         }
     }
 }
@@ -141,10 +143,24 @@ impl Failure for CommitError {
     fn is_verdict(&self) -> bool {
         matches!(self, Self::Refused(refused) if refused.is_verdict())
     }
+
+    fn outcome(&self) -> OutcomeResult {
+        match self {
+            Self::Index(error) => of_index(error),
+            _ => OutcomeResult::Failed,
+        }
+    }
 }
 
 impl Failure for PutError {
     fn is_verdict(&self) -> bool {
         matches!(self, Self::Commit(error) if error.is_verdict())
+    }
+
+    fn outcome(&self) -> OutcomeResult {
+        match self {
+            Self::Commit(error) => error.outcome(),
+            _ => OutcomeResult::Failed,
+        }
     }
 }

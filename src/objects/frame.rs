@@ -73,6 +73,11 @@ impl Source {
         Self { frame, reader: objects.blobs.reader(&frame.location), watch, pool: objects.pool.clone(), aead: objects.aead }
     }
 
+    /// Which frame it is.
+    pub(super) const fn frame(&self) -> Frame {
+        self.frame
+    }
+
     /// What the reads ask before each segment.
     pub(super) fn watch(&self) -> Arc<LeaseWatch> {
         Arc::clone(&self.watch)

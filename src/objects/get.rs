@@ -1,8 +1,8 @@
 use super::frame::{Frame, Source};
 use super::{GetError, Objects};
-use crate::audit::{Event, Journal, OutcomeLog, OutcomeResult, Receipt};
+use crate::audit::{Event, OutcomeLog, OutcomeResult, Receipt};
 use crate::blob::SealedBytes;
-use crate::domain::{ByteRange, TenantId, limits};
+use crate::domain::{ByteRange, TenantId, causes, limits};
 use crate::engine::PartRow;
 use crate::index::Version;
 use crate::keys::KeyError;
@@ -11,8 +11,9 @@ use crate::policy::{Admitted, Permitted, Read};
 use crate::seal::layout::Cut;
 use crate::seal::{Manifest, OpenedDataKey, Plaintext};
 use bytes::Bytes;
-use futures::future::try_join;
+use futures::future::join;
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -37,7 +38,6 @@ struct Noted {
     tenant: TenantId,
     event: Event,
     outcomes: OutcomeLog,
-    journal: Arc<Journal>,
 }
 
 impl std::fmt::Debug for ObjectBody {
@@ -54,29 +54,31 @@ impl Objects {
     /// # Errors
     /// [`GetError`]; no byte has left then.
     pub async fn get(&self, permitted: Permitted<Read>, range: ByteRange) -> Result<ObjectBody, GetError> {
-        let row = &permitted.subject().version.row;
-        let parts = row.parts > 0;
-        let frame = Frame::completing(row)?;
-        let small = frame.location.length <= limits::SMALL_FRAME_BYTES_MAX;
-        // A small frame comes whole. Of a larger one its start, its tail, and the first segment of the range.
-        let cuts = if parts { Vec::new() } else { frame.segments(range) };
-        let wanted = match cuts.first() {
-            _ if small => std::iter::once(0..frame.location.length).collect(),
-            None => vec![frame.lengths.tail()],
-            Some(first) => vec![frame.lengths.tail(), frame.lengths.start(), first.sealed.clone()],
-        };
         let watch = Arc::new(self.keys.watch(permitted.tenant()));
-        let source = Source::new(self, frame, Arc::clone(&watch));
-        let fetch = source.sealed(wanted);
-        let record = async { Ok::<_, GetError>(permitted.recorded().await?) };
-        let (fetched, admitted) = try_join(fetch, record).await?;
-
-        match self.opened(&admitted, (frame, source), (fetched, cuts), range).await {
+        let frame = Frame::completing(&permitted.subject().version.row);
+        let cuts = match &frame {
+            // Of a multipart version this is only the manifest.
+            Ok(frame) if permitted.subject().version.row.parts == 0 => frame.segments(range),
+            _ => Vec::new(),
+        };
+        let fetch = async {
+            let source = Source::new(self, frame?, Arc::clone(&watch));
+            let fetched = source.sealed(first_reads(&source.frame(), &cuts)).await?;
+            Ok::<_, GetError>((source, fetched))
+        };
+        // Both to their ends: what the store answers is told, and put on record, only after the decision.
+        let (fetched, admitted) = join(fetch, permitted.recorded()).await;
+        let admitted = admitted?;
+        let opened = match fetched {
+            Ok(fetched) => self.opened(&admitted, fetched, cuts, range).await,
+            Err(error) => Err(error),
+        };
+        match opened {
             Ok(pieces) => Ok(self.body(admitted, (pieces, watch), range)),
             Err(error) => {
-                let result = error.outcome();
-                self.outcomes.note(&self.journal, admitted.tenant(), admitted.record().event(), (result, 0));
-                tracing::error!(event = %admitted.record().event().id, %error, "a version could not be opened");
+                let event = admitted.record().event();
+                tracing::error!(event = %event.id, error = causes(&error), "a version could not be opened");
+                self.outcomes.settle(admitted.tenant(), event, (error.outcome(), 0)).await;
                 Err(error)
             }
         }
@@ -86,10 +88,11 @@ impl Objects {
     async fn opened(
         &self,
         admitted: &Admitted<Read>,
-        (frame, source): (Frame, Source),
-        (fetched, cuts): (Vec<SealedBytes>, Vec<Cut>),
+        (source, fetched): (Source, Vec<SealedBytes>),
+        cuts: Vec<Cut>,
         range: ByteRange,
     ) -> Result<Pieces, GetError> {
+        let frame = source.frame();
         let key = self.keys.open(admitted).await?;
         let short = || GetError::Contradiction { what: "length" };
         let head = fetched.first().ok_or_else(short)?;
@@ -117,7 +120,7 @@ impl Objects {
     fn body(&self, admitted: Admitted<Read>, (pieces, watch): (Pieces, Arc<LeaseWatch>), range: ByteRange) -> ObjectBody {
         let tenant = admitted.tenant();
         let (_who, _subject, receipt): (_, _, Receipt) = admitted.spend();
-        let noted = Noted { tenant, event: receipt.event().clone(), outcomes: self.outcomes.clone(), journal: Arc::clone(&self.journal) };
+        let noted = Noted { tenant, event: receipt.event().clone(), outcomes: self.outcomes.clone() };
         ObjectBody { pieces, watch, length: range.len(), sent: 0, result: OutcomeResult::Aborted, noted }
     }
 
@@ -162,6 +165,16 @@ impl Objects {
     }
 }
 
+/// What is read of a frame at once. A small one comes whole; of a larger one its tail, its start, and the first segment of
+/// the range.
+fn first_reads(frame: &Frame, cuts: &[Cut]) -> Vec<Range<u64>> {
+    match cuts.first() {
+        _ if frame.location.length <= limits::SMALL_FRAME_BYTES_MAX => std::iter::once(0..frame.location.length).collect(),
+        None => vec![frame.lengths.tail()],
+        Some(first) => vec![frame.lengths.tail(), frame.lengths.start(), first.sealed.clone()],
+    }
+}
+
 /// The bytes of the version that lie both in the part and in the range.
 fn overlap(row: &PartRow, range: ByteRange) -> ByteRange {
     let start = range.start.max(row.offset);
@@ -195,7 +208,7 @@ impl ObjectBody {
     fn end(&mut self, error: GetError) -> Option<Result<Bytes, GetError>> {
         self.pieces = stream::empty().boxed();
         self.result = error.outcome();
-        tracing::error!(event = %self.noted.event.id, %error, "a body was aborted");
+        tracing::error!(event = %self.noted.event.id, error = causes(&error), "a body was aborted");
         Some(Err(error))
     }
 }
@@ -232,6 +245,6 @@ impl Stream for ObjectBody {
 
 impl Drop for ObjectBody {
     fn drop(&mut self) {
-        self.noted.outcomes.note(&self.noted.journal, self.noted.tenant, &self.noted.event, (self.result, self.sent));
+        self.noted.outcomes.note(self.noted.tenant, &self.noted.event, (self.result, self.sent));
     }
 }

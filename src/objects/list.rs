@@ -8,7 +8,8 @@ impl Objects {
     /// # Errors
     /// [`IndexError`].
     pub async fn list(&self, admitted: &Admitted<List>, query: &ListQuery) -> Result<ListPage, IndexError> {
-        self.index.of(admitted.tenant()).list(&admitted.subject().bucket, query).await
+        let found = self.index.of(admitted.tenant()).list(&admitted.subject().bucket, query).await;
+        self.looked_up(admitted, found).await
     }
 
     /// One page of the versions below the place that `admitted` names.
@@ -16,7 +17,8 @@ impl Objects {
     /// # Errors
     /// [`IndexError`].
     pub async fn list_versions(&self, admitted: &Admitted<List>, query: &VersionsQuery) -> Result<VersionsPage, IndexError> {
-        self.index.of(admitted.tenant()).list_versions(&admitted.subject().bucket, query).await
+        let found = self.index.of(admitted.tenant()).list_versions(&admitted.subject().bucket, query).await;
+        self.looked_up(admitted, found).await
     }
 
     /// One page of the open uploads below the place that `admitted` names.
@@ -24,7 +26,8 @@ impl Objects {
     /// # Errors
     /// [`IndexError`].
     pub async fn list_uploads(&self, admitted: &Admitted<List>, query: &UploadsQuery) -> Result<UploadsPage, IndexError> {
-        self.index.of(admitted.tenant()).uploads(&admitted.subject().bucket, query).await
+        let found = self.index.of(admitted.tenant()).uploads(&admitted.subject().bucket, query).await;
+        self.looked_up(admitted, found).await
     }
 
     /// The buckets that show to the principal, by name.
@@ -32,7 +35,7 @@ impl Objects {
     /// # Errors
     /// [`IndexError`].
     pub async fn list_buckets(&self, admitted: &Admitted<ListBuckets>) -> Result<Vec<Bucket>, IndexError> {
-        let all = self.index.of(admitted.tenant()).buckets().await?;
+        let all = self.looked_up(admitted, self.index.of(admitted.tenant()).buckets().await).await?;
         Ok(all.into_iter().filter(|bucket| Gate::shows(admitted, bucket)).collect())
     }
 }

@@ -146,7 +146,8 @@ impl Objects {
     /// # Errors
     /// [`IndexError`].
     pub async fn list_parts(&self, admitted: &Admitted<ViewUpload>, after: u32, limit: usize) -> Result<Vec<UploadedPart>, IndexError> {
-        self.index.of(admitted.tenant()).upload_parts(&admitted.subject().upload, after, limit).await
+        let found = self.index.of(admitted.tenant()).upload_parts(&admitted.subject().upload, after, limit).await;
+        self.looked_up(admitted, found).await
     }
 
     /// Aborts the upload that `admitted` names; its parts become condemned.

@@ -8,7 +8,7 @@ use crate::audit::{Actor, Event, EventKind, Journal, PendingEvent, Receipt, Subj
 use crate::domain::{
     BucketMode, BucketName, ObjectKey, RecordClass, RecordState, Standing, UnmetWrite, UploadId, VersionId, Versioning, WriteCondition,
 };
-use crate::engine::{VersionKind, Which};
+use crate::engine::{EngineError, VersionKind, Which};
 use crate::identity::{Authenticator, Principal, Unauthenticated};
 use crate::index::{Bucket, Found, Index, IndexError, Upload, Version};
 use crate::leases::Monotonic;
@@ -160,7 +160,7 @@ impl Gate {
         }
         let upload = match subject.upload {
             None => None,
-            Some(upload) => match self.index.of(who.tenant()).upload(&bucket, upload.id()).await? {
+            Some(upload) => match self.looked_up(&asked, self.index.of(who.tenant()).upload(&bucket, upload.id()).await).await? {
                 Some(upload) => Some(upload),
                 None => return Err(self.absent(&asked, Refused::NoSuchUpload).await),
             },
@@ -182,8 +182,11 @@ impl Gate {
         let who = self.still(&asked).await?;
         asked.who = &who;
         let bucket = self.bucket::<AddPart>(&asked, &subject.bucket.name).await?;
-        let upload =
-            if bucket.id == subject.bucket.id { self.index.of(who.tenant()).upload(&bucket, subject.upload.id()).await? } else { None };
+        let upload = if bucket.id == subject.bucket.id {
+            self.looked_up(&asked, self.index.of(who.tenant()).upload(&bucket, subject.upload.id()).await).await?
+        } else {
+            None
+        };
         match upload {
             Some(upload) => self.pend(&asked, UploadSubject { bucket, upload }).await,
             None => Err(self.absent(&asked, Refused::NoSuchUpload).await),
@@ -197,7 +200,7 @@ impl Gate {
             Err(Unauthenticated::Unknown | Unauthenticated::NotInUse) => Err(self.forbid(asked, Reason::CredentialEnded).await),
             Err(Unauthenticated::Engine(error)) => Err(IndexError::from(error).into()),
             Err(Unauthenticated::Lease(error)) => Err(IndexError::from(error).into()),
-            Err(Unauthenticated::Damaged { table }) => Err(IndexError::Tampered { table }.into()),
+            Err(Unauthenticated::Damaged { table }) => self.looked_up(asked, Err(IndexError::Tampered { table })).await,
         }
     }
 
@@ -260,7 +263,7 @@ impl Gate {
         let mut asked = Asked::new::<Delete>(who, around, place.0);
         asked.subject.key = Some(place.1.as_str().to_owned());
         let bucket = self.bucket::<Delete>(&asked, place.0).await?;
-        let was = self.index.of(who.tenant()).find(&bucket, place.1, which).await?;
+        let was = self.looked_up(&asked, self.index.of(who.tenant()).find(&bucket, place.1, which).await).await?;
         asked.describe(was.version.as_ref());
         let hides = which == Which::Current && bucket.versioning != Versioning::Off;
         let shown = if which == Which::Current { content_of(&was) } else { was.version.as_ref() };
@@ -360,7 +363,7 @@ impl Gate {
     /// Decides `A` in a bucket, then looks the bucket up: who may not act there learns nothing of it.
     async fn bucket<A: Action>(&self, asked: &Asked<'_>, name: &BucketName) -> Result<Bucket, Refused> {
         let decided = rules::decide(asked.who, &Question { right: A::RIGHT, bucket: Some(name) });
-        let found = self.index.of(asked.who.tenant()).bucket(name).await?;
+        let found = self.looked_up(asked, self.index.of(asked.who.tenant()).bucket(name).await).await?;
         match (decided, found) {
             (Err(reason), _) => Err(self.forbid(asked, reason).await),
             (Ok(()), None) => Err(self.absent(asked, Refused::NoSuchBucket).await),
@@ -382,7 +385,7 @@ impl Gate {
             asked.subject.version = Some(id.to_string());
         }
         let bucket = self.bucket::<A>(&asked, place.0).await?;
-        let found = self.index.of(who.tenant()).find(&bucket, place.1, which).await?;
+        let found = self.looked_up(&asked, self.index.of(who.tenant()).find(&bucket, place.1, which).await).await?;
         asked.describe(found.version.as_ref());
         match found.version {
             Some(version) if version.row.kind == VersionKind::Content => Ok((asked, ReadSubject { bucket, key: place.1.clone(), version })),
@@ -404,7 +407,7 @@ impl Gate {
         asked.subject.key = Some(place.1.as_str().to_owned());
         asked.subject.upload = Some(id.to_string());
         let bucket = self.bucket::<A>(&asked, place.0).await?;
-        let upload = self.index.of(who.tenant()).upload(&bucket, id).await?;
+        let upload = self.looked_up(&asked, self.index.of(who.tenant()).upload(&bucket, id).await).await?;
         match upload.filter(|upload| upload.attributes().key == place.1.as_str()) {
             Some(upload) => Ok((asked, bucket, upload)),
             None => Err(self.absent(&asked, Refused::NoSuchUpload).await),
@@ -430,7 +433,7 @@ impl Gate {
         (mut intent, upload): (WriteIntent, Option<Upload>),
         version: VersionId,
     ) -> Result<WriteSubject, Refused> {
-        let was = self.index.of(asked.who.tenant()).find(&bucket, key, Which::Current).await?;
+        let was = self.looked_up(asked, self.index.of(asked.who.tenant()).find(&bucket, key, Which::Current).await).await?;
         intent.class = intent.class.or_else(|| bucket.default_class.clone());
         asked.subject.version = Some(version.to_string());
         asked.subject.parent = was.version.as_ref().map(|parent| parent.row.id.to_string());
@@ -485,6 +488,14 @@ impl Gate {
             (true, UnmetWrite::Present) => Refused::ConditionFailed,
             (true, UnmetWrite::Absent) => Refused::NoSuchKey { marker: None },
         }
+    }
+
+    /// What was looked up. That a row is not as it was written is on record before anyone is told (promise 6).
+    async fn looked_up<T>(&self, asked: &Asked<'_>, found: Result<T, IndexError>) -> Result<T, Refused> {
+        if let Err(IndexError::Tampered { .. } | IndexError::Engine(EngineError::Corrupt { .. })) = &found {
+            self.note(asked, Verdict::Refused, Some("index-damaged")).await?;
+        }
+        Ok(found?)
     }
 
     async fn note(&self, asked: &Asked<'_>, verdict: Verdict, reason: Option<&str>) -> Result<(), Refused> {

@@ -1,4 +1,5 @@
-use crate::audit::{Event, Journal, JournalError};
+use crate::audit::{Event, Journal, JournalError, Logged, Verdict};
+use crate::domain::{PatientId, UtcTime};
 use crate::policy::{Admitted, ReadAudit};
 use std::sync::Arc;
 
@@ -15,12 +16,12 @@ pub struct AccessLogQuery {
     pub key: Option<String>,
     /// The action, such as `read`.
     pub action: Option<String>,
-    /// The verdict, such as `refused`.
-    pub verdict: Option<String>,
-    /// Not before, as RFC 3339 text.
-    pub since: Option<String>,
-    /// Before, as RFC 3339 text.
-    pub until: Option<String>,
+    /// The verdict.
+    pub verdict: Option<Verdict>,
+    /// Not before.
+    pub since: Option<UtcTime>,
+    /// Before.
+    pub until: Option<UtcTime>,
     /// Go on after this row of an earlier page.
     pub before: Option<u64>,
     /// At most this many events.
@@ -30,8 +31,9 @@ pub struct AccessLogQuery {
 /// Events that match, newest first.
 #[derive(Debug, Clone)]
 pub struct AccessLogPage {
-    /// The events.
-    pub events: Vec<Event>,
+    /// The events. A damaged one is among them whatever is looked for, unless its row is of another time: nobody can say
+    /// that it does not match.
+    pub events: Vec<Logged>,
     /// Where the next page goes on, if there may be one.
     pub next: Option<u64>,
 }
@@ -40,7 +42,7 @@ pub struct AccessLogPage {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessLogError {
-    /// The log cannot be read, or an event in it is damaged.
+    /// The log cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
@@ -66,7 +68,7 @@ impl AccessLog {
     /// One page of what `admitted` may see.
     ///
     /// # Errors
-    /// [`AccessLogError`]; a damaged event is never passed over in silence.
+    /// [`AccessLogError`].
     pub async fn search(&self, admitted: &Admitted<ReadAudit>, query: &AccessLogQuery) -> Result<AccessLogPage, AccessLogError> {
         let mut events = Vec::new();
         let (mut before, mut looked_at) = (query.before, 0);
@@ -93,16 +95,20 @@ impl AccessLog {
     }
 }
 
-fn matches(query: &AccessLogQuery, event: &Event) -> bool {
+fn matches(query: &AccessLogQuery, logged: &Logged) -> bool {
+    let in_time = |at: UtcTime| query.since.is_none_or(|since| at >= since) && query.until.is_none_or(|until| at < until);
+    match logged {
+        Logged::Damaged { at, .. } => in_time(*at),
+        Logged::Whole(event) => has(query, event) && UtcTime::parse(&event.at).is_ok_and(in_time),
+    }
+}
+
+fn has(query: &AccessLogQuery, event: &Event) -> bool {
     let is = |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| Some(wanted) == found);
-    // Moments are RFC 3339 in UTC, whose text sorts as time does down to the second.
-    let at = event.at.as_str();
-    is(&query.patient, event.subject.patient.as_ref().map(crate::domain::PatientId::as_str))
+    is(&query.patient, event.subject.patient.as_ref().map(PatientId::as_str))
         && is(&query.person, Some(&event.actor.name))
         && is(&query.bucket, event.subject.bucket.as_deref())
         && is(&query.key, event.subject.key.as_deref())
         && is(&query.action, Some(&event.action))
-        && is(&query.verdict, Some(event.verdict.name()))
-        && query.since.as_deref().is_none_or(|since| at >= since)
-        && query.until.as_deref().is_none_or(|until| at < until)
+        && query.verdict.is_none_or(|verdict| verdict == event.verdict)
 }

@@ -98,7 +98,7 @@ impl From<JournalError> for Fault {
         match &error {
             JournalError::Engine(EngineError::Busy) => slow_down(),
             JournalError::Engine(_) | JournalError::Lease(_) | JournalError::Seal(_) => unavailable("audit log", &error),
-            JournalError::Damaged { .. } | JournalError::Form(_) | JournalError::NoKey { .. } => internal(&error),
+            JournalError::Form(_) => internal(&error),
         }
     }
 }

@@ -1,5 +1,5 @@
-use crate::audit::{Actor, Event, EventKind, Journal, JournalError, Subject, Verdict};
-use crate::domain::{Clock, EventId, PrincipalKind, limits};
+use crate::audit::{Event, Journal, JournalError, Operator, OperatorAction, Subject};
+use crate::domain::{Clock, limits};
 use crate::engine::{Changed, Engine, EngineError, UploadRow};
 use std::sync::Arc;
 
@@ -53,30 +53,8 @@ impl IdleUploads {
     }
 
     fn event(&self, row: &UploadRow) -> Event {
-        let (id, at) = Event::stamp(EventId::random(), self.clock.now());
-        Event {
-            v: Event::VERSION,
-            id,
-            at,
-            kind: EventKind::Administration,
-            actor: Actor {
-                id: String::new(),
-                name: "hozon".to_owned(),
-                display_name: String::new(),
-                kind: PrincipalKind::Operator,
-                job_types: vec!["system".to_owned()],
-                proven_by: "process".to_owned(),
-                credential: None,
-            },
-            action: "abort-idle-upload".to_owned(),
-            operation: "AbortIdleUpload".to_owned(),
-            subject: Subject { upload: Some(row.id.to_string()), version: Some(row.version.to_string()), ..Subject::default() },
-            verdict: Verdict::Allowed,
-            reason: Some("idle".to_owned()),
-            purpose: None,
-            source: None,
-            user_agent: None,
-            outcome: None,
-        }
+        let subject = Subject { upload: Some(row.id.to_string()), version: Some(row.version.to_string()), ..Subject::default() };
+        let event = Operator::process().event(OperatorAction::AbortIdleUpload, subject, self.clock.now());
+        Event { reason: Some("idle".to_owned()), ..event }
     }
 }

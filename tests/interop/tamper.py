@@ -5,6 +5,7 @@ take for an end. Damage to bytes that a request needs must always be such an err
 """
 
 import http.client
+import json
 import shutil
 import sqlite3
 import time
@@ -322,20 +323,61 @@ def swap(index, table, column, one, two):
     return True
 
 
+def outcomes_of(scene, key):
+    """What the auditor is told of each read of the record, newest first: the reason or the outcome."""
+    said = scene.gateway.program("audit", "search", "--demo", scene.demo.directory, "--key", key, "--limit", "50", "--output", "json")
+    events = json.loads(said.stdout)["events"]
+    return [event["outcome"]["result"] if "outcome" in event else event.get("reason") for event in events if event["operation"] == "GetObject"]
+
+
+def must_be_on_record(scene, record, what, wanted):
+    """Within a moment: what breaks a transfer is written right behind it."""
+    deadline = time.monotonic() + 5
+    while wanted not in outcomes_of(scene, record.key):
+        assert time.monotonic() < deadline, f"{what}: no event tells of it: {outcomes_of(scene, record.key)}"
+        time.sleep(0.05)
+
+
 @suite.case
 def damage_is_on_record(_, scratch):
     with Demo(scratch / "demo") as demo:
         scene = Scene(demo)
-        record = scene.put(payload(100 * KIB))
-        content = record.path.read_bytes()
-        record.path.write_bytes(content[:50_000] + bytes([content[50_000] ^ 1]) + content[50_001:])
-        must_fail(scene, record, "damaged")
-        for _ in range(50):
-            said = scene.gateway.program("audit", "search", "--demo", demo.directory, "--limit", "20", "--output", "json").stdout.decode()
-            if any(mark in said for mark in ("damage", "tamper", "integrity")):
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"no event tells of it: {said[:600]}")
+        body = payload(3 * MIB)
+
+        def flipped(content):
+            return content[:50_000] + bytes([content[50_000] ^ 1]) + content[50_001:]
+
+        def flipped_far_inside(content):
+            return content[:-500_000] + bytes([content[-500_000] ^ 1]) + content[-499_999:]
+
+        changes = [
+            ("flipped", flipped),
+            ("flipped far inside", flipped_far_inside),
+            ("cut", lambda content: content[:1_000_000]),
+            ("emptied", lambda _: b""),
+            ("removed", None),
+        ]
+        for what, change in changes:
+            record = scene.put(body)
+            if change is None:
+                record.path.unlink()
+            else:
+                record.path.write_bytes(change(record.path.read_bytes()))
+            must_fail(scene, record, what)
+            must_be_on_record(scene, record, what, "damaged")
+        rows = [
+            ("data key", "UPDATE deks SET wrapped = zeroblob(length(wrapped)) WHERE seq = (SELECT max(seq) FROM deks)", "damaged"),
+            ("version row", "UPDATE versions SET size = size + 1 WHERE seq = (SELECT max(seq) FROM versions)", "index-damaged"),
+        ]
+        for what, sql, wanted in rows:
+            record = scene.put(body)
+            demo.stop()
+            with closing(sqlite3.connect(demo.index())) as database:
+                assert database.execute(sql).rowcount == 1, what
+                database.commit()
+            scene = Scene(demo)
+            must_fail(scene, record, what)
+            must_be_on_record(scene, record, what, wanted)
 
 
 if __name__ == "__main__":

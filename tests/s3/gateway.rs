@@ -11,7 +11,7 @@ use hozon::identity::{Authenticator, NewPrincipal, People};
 use hozon::index::Index;
 use hozon::keys::Keyring;
 use hozon::leases::{LeaseSettings, Leases, ManualMonotonic, Monotonic, SystemMonotonic};
-use hozon::meters::Observed;
+use hozon::meters::{Meters, Observed};
 use hozon::objects::Objects;
 use hozon::policy::Gate;
 use hozon::root::{Protection, Root};
@@ -36,7 +36,9 @@ pub(crate) struct Gateway {
     /// How old the gate takes its decisions to be.
     pub(crate) decisions: Arc<ManualMonotonic>,
     clock: Arc<dyn Clock>,
-    _directory: tempfile::TempDir,
+    pub(crate) blobs: BlobStore,
+    pub(crate) outcomes: OutcomeLog,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 /// Someone who asks.
@@ -77,14 +79,10 @@ impl Gateway {
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), monotonic));
         let blobs = BlobStore::open(&BlobSettings::Memory).unwrap();
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
-        let journal = Arc::new(Journal::new(
-            Arc::clone(&engine),
-            Arc::clone(&leases),
-            Arc::clone(&clock),
-            NodeId::random(),
-            Arc::new(hozon::meters::Meters::new()),
-        ));
-        let (outcomes, _writer) = OutcomeLog::start(Arc::clone(&journal));
+        let meters = Arc::new(Meters::new());
+        let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random(), Arc::clone(&meters));
+        let journal = Arc::new(journal);
+        let outcomes = OutcomeLog::start(Arc::clone(&journal), Arc::clone(&meters));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
         let people = People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator));
@@ -98,8 +96,8 @@ impl Gateway {
             gate: Arc::new(gate),
             index: Arc::clone(&index),
             keys: Arc::new(Keyring::new(Arc::clone(&leases))),
-            blobs,
-            outcomes,
+            blobs: blobs.clone(),
+            outcomes: outcomes.clone(),
             journal: Arc::clone(&journal),
             clock: Arc::clone(&clock),
             classes: classes.clone(),
@@ -121,7 +119,7 @@ impl Gateway {
             }),
         };
         let endpoint = s3::service(front).unwrap();
-        Self { endpoint, people, journal, index, classes, rates, leases, decisions, clock, _directory: directory }
+        Self { endpoint, people, journal, index, classes, rates, leases, decisions, clock, directory, blobs, outcomes }
     }
 
     /// A new hospital.
@@ -135,7 +133,8 @@ impl Gateway {
         let profile = Profile { grants: grants.collect(), ..Profile::default() };
         let new = NewPrincipal { name: name.to_owned(), kind: PrincipalKind::App, profile };
         self.people.create_principal(tenant, new, Events::default()).await.unwrap();
-        let (key, secret) = self.people.create_access_key(tenant, name, None, Events::default()).await.unwrap();
+        let (key, secret) =
+            self.people.add_access_key(self.people.new_access_key(tenant, name, None).await.unwrap(), Events::default()).await.unwrap();
         Person { tenant, key: Key { access: key.id, secret: secret.as_str().to_owned() } }
     }
 
@@ -162,7 +161,8 @@ impl Gateway {
 
     /// All events of a hospital, newest first.
     pub(crate) async fn events(&self, tenant: TenantId) -> Vec<Event> {
-        self.journal.events(tenant, None, 1_000).await.unwrap().into_iter().map(|(_, event)| event).collect()
+        let logged = self.journal.events(tenant, None, 1_000).await.unwrap();
+        logged.iter().map(|(_, logged)| logged.event().unwrap().clone()).collect()
     }
 }
 

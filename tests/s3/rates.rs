@@ -52,7 +52,11 @@ macro_rules! slowed_soon {
 async fn a_principal_beyond_its_rate_waits_wherever_it_comes_from_and_others_do_not() {
     let (gateway, app, other) = with_two().await;
     gateway.rates.replace(RateSettings { principal: pace(3), unproven: None });
-    let (second, secret) = gateway.people.create_access_key(app.tenant, "app", None, Events::default()).await.unwrap();
+    let (second, secret) = gateway
+        .people
+        .add_access_key(gateway.people.new_access_key(app.tenant, "app", None).await.unwrap(), Events::default())
+        .await
+        .unwrap();
     let second = Key { access: second.id, secret: secret.as_str().to_owned() };
     for (address, key) in [("192.0.2.1", &app.key), ("192.0.2.2", &app.key), ("192.0.2.3", &second)] {
         from(&gateway, address, key).await.good();
