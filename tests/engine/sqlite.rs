@@ -189,6 +189,19 @@ async fn a_row_that_no_program_writes_is_named_and_not_believed() {
 }
 
 #[tokio::test]
+async fn a_question_whether_it_can_write_writes() {
+    let (engine, place) = fresh();
+    let asked = || {
+        let index = Connection::open(place.path().join("data/index.sqlite")).unwrap();
+        index.query_row("SELECT asked, filler IS NULL FROM probe", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    for count in 1..4 {
+        engine.probe(Duration::from_secs(5)).await.unwrap();
+        assert_eq!(asked(), (count, true));
+    }
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_writes_and_spares_reads_and_what_is_there() {
     let (engine, place) = fresh();
     let bucket = with_bucket(&engine).await;
@@ -207,6 +220,7 @@ async fn a_full_disk_refuses_writes_and_spares_reads_and_what_is_there() {
         }
     }
     assert!(kept > 0 && refused > 0);
+    assert!(matches!(engine.probe(Duration::from_secs(5)).await, Err(EngineError::Full)), "it is not ready to take writes");
     assert_eq!(found(&engine, &bucket, "a", Which::Current).await.version.unwrap().version.id, row.id);
     // Half an append would show here.
     assert_eq!(engine.events(bucket.tenant, None, 1_000).await.unwrap().len(), kept);

@@ -2,3 +2,7 @@
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1), id BLOB NOT NULL, generation INTEGER NOT NULL
 ) STRICT;
+
+-- Written by each question whether a write would succeed.
+CREATE TABLE probe (one INTEGER PRIMARY KEY CHECK (one = 1), asked INTEGER NOT NULL, filler BLOB) STRICT;
+INSERT INTO probe VALUES (1, 0, NULL);
