@@ -50,6 +50,7 @@ async fn what_an_operator_switches_off_is_out_at_once() {
     assert!(hozon(&demo, &["principal", "disable", "app", "--tenant", &tenant]).status.success());
     assert_eq!(get(&demo, "app", "/files?list-type=2").await.status, 403);
 
+    assert_eq!(get(&demo, "clerk", "/files?list-type=2").await.status, 200, "known, and remembered");
     assert!(hozon(&demo, &["tenant", "disable", &tenant]).status.success());
     assert_eq!(get(&demo, "clerk", "/files?list-type=2").await.status, 403);
     assert_ne!(get(&demo, "other-physician", "/karte?list-type=2").await.status, 500, "the other hospital is served on");

@@ -3,7 +3,7 @@ use super::route::{Answered, Asked, created, shown};
 use super::wire::{NewTenant, Tenant};
 use crate::audit::{OperatorAction, Subject};
 use crate::domain::{Standing, TenantId};
-use crate::engine::{Changed, TenantRow};
+use crate::engine::TenantRow;
 
 /// `GET /v1/tenants`
 pub(super) async fn list(asked: &Asked<'_>) -> Answered {
@@ -33,13 +33,9 @@ pub(super) async fn disable(asked: &Asked<'_>, name: &str) -> Answered {
     let services = asked.services;
     let event = asked.operator.event(OperatorAction::DisableTenant, Subject::default(), services.clock.now());
     let pending = services.journal.seal(row.id, event).await?;
-    match services.engine.set_tenant_standing(row.id, Standing::Disabled, pending.into_events()).await? {
-        Changed::Done => {
-            row.standing = Standing::Disabled;
-            shown(&tenant(row))
-        }
-        Changed::Conflict => Err(Problem::changed()),
-    }
+    services.people.set_tenant_standing(row.id, Standing::Disabled, pending.into_events()).await?;
+    row.standing = Standing::Disabled;
+    shown(&tenant(row))
 }
 
 /// The tenant with this name or id.

@@ -5,6 +5,7 @@ use crate::leases::{LeaseError, Leases};
 use crate::seal::Context;
 use moka::sync::Cache;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
 
 /// The credentials do not identify anyone who is let in.
@@ -32,6 +33,8 @@ pub enum Unauthenticated {
 }
 
 struct Known {
+    /// What the authenticator's was when the rows were read.
+    generation: u64,
     secret: Zeroizing<String>,
     principal: Arc<Principal>,
     expires: Option<UtcTime>,
@@ -43,6 +46,9 @@ pub struct Authenticator {
     leases: Arc<Leases>,
     clock: Arc<dyn Clock>,
     known: Cache<String, Arc<Known>>,
+    /// Counts the changes of people: what was read before one is not remembered after it, also where reading took until
+    /// then.
+    generation: AtomicU64,
 }
 
 impl std::fmt::Debug for Authenticator {
@@ -56,7 +62,7 @@ impl Authenticator {
     #[must_use]
     pub fn new(engine: Arc<dyn Engine>, leases: Arc<Leases>, clock: Arc<dyn Clock>) -> Self {
         let known = Cache::builder().max_capacity(limits::CREDENTIAL_CACHE_MAX).time_to_live(limits::CREDENTIAL_CACHE_LIFE).build();
-        Self { engine, leases, clock, known }
+        Self { engine, leases, clock, known, generation: AtomicU64::new(0) }
     }
 
     /// The secret half of `access_key`, to check a signature with.
@@ -84,21 +90,18 @@ impl Authenticator {
         if (now.id(), now.tenant()) == (who.id(), who.tenant()) { Ok(Arc::clone(now)) } else { Err(Unauthenticated::NotInUse) }
     }
 
-    /// Forgets what is remembered of `access_key`, so that a change takes effect at once on this node.
-    pub fn forget(&self, access_key: &str) {
-        self.known.invalidate(access_key);
-    }
-
-    /// Forgets everything remembered.
-    pub fn forget_all(&self) {
+    /// Forgets everything remembered, so that a change of people takes effect at once on this node.
+    pub fn forget(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
         self.known.invalidate_all();
     }
 
     async fn known(&self, access_key: &str) -> Result<Arc<Known>, Unauthenticated> {
-        let known = match self.known.get(access_key) {
+        let generation = self.generation.load(Ordering::Acquire);
+        let known = match self.known.get(access_key).filter(|known| known.generation == generation) {
             Some(known) => known,
             None => {
-                let known = Arc::new(self.look_up(access_key).await?);
+                let known = Arc::new(self.look_up(access_key, generation).await?);
                 self.known.insert(access_key.to_owned(), Arc::clone(&known));
                 known
             }
@@ -109,7 +112,7 @@ impl Authenticator {
         Ok(known)
     }
 
-    async fn look_up(&self, access_key: &str) -> Result<Known, Unauthenticated> {
+    async fn look_up(&self, access_key: &str, generation: u64) -> Result<Known, Unauthenticated> {
         let found = self.engine.credential(access_key).await?.ok_or(Unauthenticated::Unknown)?;
         let Credential { key, principal, tenant } = found;
         let keys = self.leases.index(tenant.id).await?;
@@ -142,6 +145,6 @@ impl Authenticator {
             profile,
             access_key: key.access_key,
         };
-        Ok(Known { secret: Zeroizing::new(secret), principal: Arc::new(who), expires: key.expires })
+        Ok(Known { generation, secret: Zeroizing::new(secret), principal: Arc::new(who), expires: key.expires })
     }
 }

@@ -182,6 +182,16 @@ impl People {
         Ok(person(row, profile))
     }
 
+    /// Lets everyone of a tenant in or keeps them out.
+    ///
+    /// # Errors
+    /// [`PeopleError`]; nothing is changed then.
+    pub async fn set_tenant_standing(&self, tenant: TenantId, standing: Standing, events: Events) -> Result<(), PeopleError> {
+        let done = self.engine.set_tenant_standing(tenant, standing, events).await?;
+        self.authenticator.forget();
+        if done == Changed::Done { Ok(()) } else { Err(PeopleError::Changed) }
+    }
+
     /// Lets a principal in or keeps it out.
     ///
     /// # Errors
@@ -192,7 +202,7 @@ impl People {
         row.revision += 1;
         let row = seal(&*self.leases.index(tenant).await?, row, &profile)?;
         let done = self.engine.update_principal(row, events).await?;
-        self.authenticator.forget_all();
+        self.authenticator.forget();
         if done == Changed::Done { Ok(()) } else { Err(PeopleError::Changed) }
     }
 
@@ -259,7 +269,7 @@ impl People {
         row.revision += 1;
         row.mac = row_mac::of_access_key(sealer, &row);
         let done = self.engine.update_access_key(row, events).await?;
-        self.authenticator.forget(id);
+        self.authenticator.forget();
         if done == Changed::Done { Ok(()) } else { Err(PeopleError::Changed) }
     }
 
