@@ -11,6 +11,7 @@ mod causes;
 mod checksum;
 mod condition;
 mod etag;
+mod host;
 mod id;
 mod kek;
 mod key;
@@ -34,6 +35,7 @@ pub use causes::causes;
 pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
 pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet, UnmetWrite, WriteCondition};
 pub use etag::{ETag, InvalidETag};
+pub use host::names_the_gateway;
 pub use id::{
     AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, RunId, StoreId, TenantId, UploadId, VersionId,
 };

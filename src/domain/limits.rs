@@ -120,6 +120,8 @@ pub const WRITE_PROGRESS_BYTES_MIN: usize = 16 * 1_024;
 pub const BODY_RATE_BYTES_MIN: u64 = 1_024;
 /// How long a request body may be slower than [`BODY_RATE_BYTES_MIN`].
 pub const BODY_RATE_GRACE: Duration = Duration::from_secs(60);
+/// How long an answer to "ready?" is good for those who ask without proof.
+pub const READINESS_LIFE: Duration = Duration::from_secs(1);
 /// How long a request waits for its turn when as many as allowed are in flight.
 pub const TURN_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Bytes of an answer that gives its turn back before it is taken: it lies in memory until then.

@@ -1,21 +1,37 @@
+use crate::domain::{limits, names_the_gateway};
 use futures::future::BoxFuture;
 use http::request::Parts;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
-/// Asks whether the gateway can serve now. Asked by load balancers, so it must be cheap and bounded in time.
+/// Asks whether the gateway can serve now. Anyone may ask, without proof and as often as they like: the question itself is
+/// asked once at a time, and its answer is good for a while.
 #[derive(Clone)]
-pub struct Readiness(Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>);
+pub struct Readiness(Arc<Asked>);
+
+struct Asked {
+    ask: Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>,
+    answered: Mutex<Option<(Instant, bool)>>,
+}
 
 impl Readiness {
     /// Asks `ask`.
     pub fn new(ask: impl Fn() -> BoxFuture<'static, bool> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(ask))
+        Self(Arc::new(Asked { ask: Box::new(ask), answered: Mutex::new(None) }))
     }
 
     pub(super) async fn ask(&self) -> bool {
-        (self.0)().await
+        let mut answered = self.0.answered.lock().await;
+        if let Some((at, answer)) = *answered
+            && at.elapsed() < limits::READINESS_LIFE
+        {
+            return answer;
+        }
+        let answer = (self.0.ask)().await;
+        *answered = Some((Instant::now(), answer));
+        answer
     }
 }
 
@@ -50,26 +66,29 @@ pub(super) fn reserved(request: &Parts, host: &str, base_domains: &[String]) -> 
     })
 }
 
-fn names_the_gateway(host: &str, base_domains: &[String]) -> bool {
-    let bare = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => host.split(':').next().unwrap_or(host),
-    };
-    bare.parse::<IpAddr>().is_ok() || base_domains.iter().any(|base| base.eq_ignore_ascii_case(bare))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
+    use futures::future::join_all;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
-    #[test]
-    fn only_the_base_domain_and_addresses_name_the_gateway() {
-        let bases = ["s3.example".to_owned()];
-        for host in ["s3.example", "S3.Example:9000", "127.0.0.1", "127.0.0.1:9000", "[::1]", "[::1]:9000"] {
-            assert!(names_the_gateway(host, &bases), "{host}");
-        }
-        for host in ["karte.s3.example", "example", "", "s3.example.evil"] {
-            assert!(!names_the_gateway(host, &bases), "{host}");
-        }
+    #[tokio::test]
+    async fn however_many_ask_the_question_is_asked_once_in_a_while() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let readiness = Readiness::new(move || {
+            let counted = Arc::clone(&counted);
+            async move {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                counted.fetch_add(1, Ordering::Relaxed) == 0
+            }
+            .boxed()
+        });
+        assert_eq!(join_all((0..100).map(|_| readiness.ask())).await, [true; 100]);
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        tokio::time::sleep(limits::READINESS_LIFE).await;
+        assert!(!readiness.ask().await, "and no longer than that");
     }
 }

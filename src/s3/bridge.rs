@@ -187,10 +187,10 @@ struct Detours {
 }
 
 impl Detours {
-    /// Under the name of a bucket every path is a key.
+    /// Under the name of a bucket every path is a key, and under a name that is not ours there is nothing of ours.
     fn is_own(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        uri.path().starts_with("/-/") && self.domains.bucket(host).is_none()
+        uri.path().starts_with("/-/") && self.domains.are_named_by(host)
     }
 
     async fn own(&self, request: S3Request<Body>, arrival: &Arrival) -> Answer<Body> {

@@ -6,9 +6,9 @@ use super::operations::not_answered;
 use super::query::Query;
 use super::scope::{Carrier, Scope};
 use crate::domain::{Clock, Live, UtcTime, limits};
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::Method;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Version};
 use s3s::S3ErrorCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,6 @@ impl Guard {
     /// # Errors
     /// The fault to answer with; the body has not been touched then.
     pub(super) fn check(&self, parts: &mut Parts) -> Result<(), Fault> {
-        name_host(parts);
         let query = Query::of(&parts.uri);
         refuse_form(parts)?;
         let scope = Scope::of(&parts.headers, &query)?;
@@ -106,14 +105,6 @@ impl Guard {
             return Err(fault.with("ServerTime", whole_seconds(now).to_string()));
         }
         Ok(())
-    }
-}
-
-/// HTTP/2 names the host in `:authority`, and the signature calls it `host`.
-fn name_host(parts: &mut Parts) {
-    let authority = parts.uri.authority().filter(|_| parts.version >= Version::HTTP_2);
-    if let (None, Some(Ok(host))) = (parts.headers.get(HOST), authority.map(|name| HeaderValue::from_str(name.as_str()))) {
-        parts.headers.insert(HOST, host);
     }
 }
 

@@ -145,11 +145,3 @@ fn headers_in_a_presigned_query_count_as_headers() {
     assert!(!parts.headers.contains_key("x-id"));
     assert_eq!(code(check(presigned("20260301T000000Z", "60", "&x-amz-acl=private&X-Amz-Acl=public-read"))), "InvalidArgument");
 }
-
-#[test]
-fn the_authority_of_http_2_counts_as_host() {
-    let request = Request::builder().version(Version::HTTP_2).uri("https://karte.localhost:9000/k").body(()).unwrap();
-    let mut parts = request.into_parts().0;
-    name_host(&mut parts);
-    assert_eq!(parts.headers["host"], "karte.localhost:9000");
-}

@@ -1,3 +1,5 @@
+use crate::domain::names_the_gateway;
+
 /// The names under which the gateway is reached. `<bucket>.<name>` addresses a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct BaseDomains(Vec<String>);
@@ -27,6 +29,11 @@ impl BaseDomains {
         // The longest first, so that of two nested domains the inner one counts.
         domains.sort_by_key(|name| std::cmp::Reverse(name.len()));
         Ok(Self(domains))
+    }
+
+    /// Whether a `Host` header names the gateway itself, where its own paths are.
+    pub(super) fn are_named_by(&self, host: &str) -> bool {
+        names_the_gateway(host, &self.0)
     }
 
     /// The bucket that a `Host` header names. None for a base domain itself, an address, and a name that is

@@ -43,6 +43,9 @@ pub(super) async fn read(service: &Service, mut request: S3Request<Body>, domain
     let nowhere = || Fault::new(S3ErrorCode::InvalidURI, "Couldn't parse the specified URI.");
     let (bucket, key) = place(&request.uri, &request.headers, domains).ok_or_else(nowhere)?;
     let query = Query::of(&request.uri);
+    if let Some(name) = query.repeated() {
+        return Err(Fault::new(S3ErrorCode::InvalidArgument, "A parameter is given twice.").with("ArgumentName", name));
+    }
     let version_id = query.unique("versionId").map(str::to_owned);
     let part_number = match query.unique("partNumber").map(str::parse) {
         Some(number) => {

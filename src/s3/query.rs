@@ -24,6 +24,12 @@ impl Query {
         values.next().is_none().then_some(value)
     }
 
+    /// A name that stands in it more than once.
+    pub(super) fn repeated(&self) -> Option<&str> {
+        let mut names = self.iter().enumerate().map(|(place, (name, _))| (place, name));
+        names.find(|(place, name)| self.iter().take(*place).any(|(before, _)| before == *name)).map(|(_, name)| name)
+    }
+
     /// Names and values.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
@@ -46,5 +52,7 @@ mod tests {
         assert_eq!(query.unique("a"), Some("1+1 2"));
         assert_eq!(query.unique("e"), Some("%ZZ"));
         assert_eq!(query.unique("x"), None);
+        assert_eq!(query.repeated(), Some("x"));
+        assert_eq!(Query::of(&"/b/k?a=1&b=1".parse().unwrap()).repeated(), None);
     }
 }

@@ -106,6 +106,21 @@ async fn the_gateway_s_own_paths_know_who_asks() {
     assert_eq!(gateway.ask(&app, &Ask::get("/-/v1/audit/events")).await.good().text(), "app /-/v1/audit/events");
     let anonymous = gateway.send(Ask::get("/-/v1/audit/events").request(), Vec::new()).await;
     assert_eq!(anonymous.status, StatusCode::FORBIDDEN);
+    // Only under a name of ours: who is led here by another one is told nothing.
+    for host in ["evil.example", "localhost.evil.example"] {
+        let told = gateway.ask(&app, &Ask::get("/-/v1/audit/events").with("host", host)).await;
+        assert!(told.status.is_client_error() && !told.text().contains("app /"), "{host}: {}", told.text());
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_is_named_twice_is_refused_also_beside_a_range_that_says_nothing() {
+    let (gateway, app) = with_object().await;
+    for range in [None, Some("lines=1-2")] {
+        let ask = Ask::get("/files/k?versionId=null&versionId=null");
+        let told = gateway.ask(&app, &range.into_iter().fold(ask, |ask, range| ask.with("range", range))).await;
+        assert_eq!(told.status, StatusCode::BAD_REQUEST, "{range:?}: {}", told.text());
+    }
 }
 
 #[tokio::test]
