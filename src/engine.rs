@@ -266,7 +266,8 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// Removes a bucket of this revision. [`Changed::Conflict`] if it has changed, or holds any entry or upload.
     async fn delete_bucket(&self, id: BucketId, revision: u64, events: Events) -> Result<Changed, EngineError>;
 
-    /// Looks a key up by its token.
+    /// Looks a key up by its token. The current version is the newest one that there is, whatever the entry says: the two
+    /// agree as long as nobody else has written.
     async fn find(&self, bucket: BucketId, key: Token, which: Which) -> Result<Option<FoundEntry>, EngineError>;
     /// Versions of one entry, newest first, older than `before` where given, at most `limit`.
     async fn versions(&self, entry: EntryId, before: Option<u64>, limit: usize) -> Result<Vec<VersionRow>, EngineError>;

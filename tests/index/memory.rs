@@ -235,7 +235,7 @@ impl Engine for Memory {
             return Ok(None);
         };
         let version = match which {
-            Which::Current => tables.versions.get(&entry.current.version),
+            Which::Current => tables.versions.values().filter(|v| v.entry == entry.id).max_by_key(|v| v.seq),
             Which::Id(id) => tables.versions.get(&id).filter(|v| v.entry == entry.id),
             Which::Null => tables.versions.values().find(|v| v.entry == entry.id && v.null == Nullness::Null),
         };

@@ -355,7 +355,7 @@ async fn rows_that_change_places_are_noticed() {
 }
 
 #[tokio::test]
-async fn an_older_state_of_a_row_does_not_fit_the_newer_ones() {
+async fn an_older_entry_and_yesterdays_version_do_not_fit_what_is_there_now() {
     let scene = Scene::set().await;
     let entry = |tables: &Tables| tables.entries.values().min_by_key(|row| row.mark).unwrap().clone();
     let before = entry(&scene.tables());
@@ -363,7 +363,12 @@ async fn an_older_state_of_a_row_does_not_fit_the_newer_ones() {
     let (old, new) = (before.current.version, scene.tables().entries[&before.id].current.version);
     // Yesterday's version row in the place of today's.
     let yesterday = scene.tables().versions[&old].clone();
-    scene.tables().versions.insert(new, yesterday);
+    let today = scene.tables().versions.insert(new, yesterday).unwrap();
+    assert_eq!(scene.noticed().await, Some("versions"));
+    scene.tables().versions.insert(new, today);
+    assert_eq!(scene.noticed().await, None);
+    // Yesterday's entry, whose MAC holds, while today's version is there.
+    scene.tables().entries.insert(before.id, before);
     assert_eq!(scene.noticed().await, Some("versions"));
 }
 

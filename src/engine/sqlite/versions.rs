@@ -56,7 +56,8 @@ pub(super) fn find(connection: &Connection, bucket: BucketId, key: Token, which:
     };
     match which {
         Which::Current => {
-            let sql = find_by!("v.id = e.current_version AND v.entry = e.id");
+            // The newest there is, rather than the one that the entry names: who looks sees whether the two agree.
+            let sql = find_by!("v.seq = (SELECT max(seq) FROM versions WHERE entry = e.id)");
             one(connection, sql, params![bucket.as_bytes(), key.0], read)
         }
         Which::Id(id) => {
