@@ -1,7 +1,7 @@
 //! The operator's API on a Unix socket: tenants, people, credentials, buckets, health and metrics.
 //!
 //! It never gives content, names of records or keys; the secret half of a credential is shown once, to who made
-//! it. Whatever concerns a tenant stands in that tenant's audit log. The command line is a client of it.
+//! it. Whatever is changed of a tenant stands in that tenant's audit log; looking at people and settings does not. The command line is a client of it.
 //! Metrics and health may be had on loopback TCP as well. Ways in: [`Admin`], [`Exposed`].
 
 mod buckets;

@@ -5,6 +5,7 @@
 
 mod action;
 mod admitted;
+mod asked;
 mod circumstances;
 mod gate;
 mod refused;
@@ -15,6 +16,7 @@ pub use action::{
     ReadAudit, ReadSubject, TagVersion, TenantSubject, UploadSubject, ViewBucket, ViewUpload, Write, WriteSubject,
 };
 pub use admitted::{Admitted, Permitted};
+pub use asked::UNDECIDED;
 pub use circumstances::Circumstances;
 pub use gate::{Gate, WriteIntent};
 pub use refused::{Reason, Refused};

@@ -19,7 +19,8 @@ enum Asked {
     /// Add a person, app or device.
     #[command(after_help = "Example:\n  hozon principal create sato --tenant hikari --kind person --job-type physician \\\n    \
         --display-name '佐藤 医師' --grant karte=read,list,write-draft\n\n\
-        Rights: read, list, write-draft, finalize, amend, delete-draft, manage-bucket, read-audit.")]
+        Rights: read, list, write-draft, finalize, amend, delete-draft, manage-bucket, read-audit.\n\n\
+        The institution sees in its audit log that this was done, and which rights were given.")]
     Create(New),
     /// List a tenant's people, apps and devices.
     List,

@@ -2,6 +2,7 @@ use super::action::{
     AbortUpload, Action, AddPart, Delete, DeleteSubject, List, ListBuckets, ListSubject, MakeBucket, MakeSubject, ManageBucket, Read,
     ReadAudit, ReadSubject, TagVersion, TenantSubject, UploadSubject, ViewBucket, ViewUpload, Write, WriteSubject,
 };
+use super::asked::{Asked, UNDECIDED};
 use super::rules::{self, Question};
 use super::{Admitted, Circumstances, Permitted, Reason, Refused};
 use crate::audit::{Actor, Event, EventKind, Journal, PendingEvent, Receipt, Subject, Verdict};
@@ -36,14 +37,6 @@ pub struct Gate {
     journal: Arc<Journal>,
     people: Arc<Authenticator>,
     clock: Arc<dyn Monotonic>,
-}
-
-/// One request on its way through the gate.
-struct Asked<'a> {
-    who: &'a Arc<Principal>,
-    around: &'a Circumstances,
-    action: &'static str,
-    subject: Subject,
 }
 
 impl Gate {
@@ -267,7 +260,7 @@ impl Gate {
         asked.describe(was.version.as_ref());
         let hides = which == Which::Current && bucket.versioning != Versioning::Off;
         let shown = if which == Which::Current { content_of(&was) } else { was.version.as_ref() };
-        if shown.is_none() && !may_list(&asked) {
+        if shown.is_none() && !asked.may_list() {
             // Deleting what is not there is no error, but it would tell that it is not there.
             return Err(self.absent(&asked, Refused::NoSuchKey { marker: None }).await);
         }
@@ -358,6 +351,24 @@ impl Gate {
             return Err(self.forbid(&asked, reason).await);
         }
         self.record(&asked, TenantSubject).await
+    }
+
+    /// Records a request of someone who is known that was refused before there was anything to decide. A verdict on the same
+    /// request that is on record already stays: the event has the request's id.
+    ///
+    /// # Errors
+    /// [`Refused::Unrecorded`].
+    pub async fn turned_away(
+        &self,
+        who: &Arc<Principal>,
+        around: &Circumstances,
+        (bucket, key): (Option<String>, Option<String>),
+        reason: &str,
+    ) -> Result<(), Refused> {
+        let bucket = bucket.filter(|name| BucketName::parse(name).is_ok());
+        let key = key.filter(|key| ObjectKey::parse(key).is_ok());
+        let asked = Asked { who, around, action: UNDECIDED, subject: Subject { bucket, key, ..Subject::default() } };
+        self.note(&asked, Verdict::Refused, Some(reason)).await
     }
 
     /// Decides `A` in a bucket, then looks the bucket up: who may not act there learns nothing of it.
@@ -467,7 +478,7 @@ impl Gate {
         if let Err(error) = self.note(asked, Verdict::Refused, Some(reason.code())).await {
             return error;
         }
-        Refused::Forbidden { reason: may_list(asked).then_some(reason) }
+        Refused::Forbidden { reason: asked.may_list().then_some(reason) }
     }
 
     /// Records that there is no such thing; who may not list the place is refused without a reason (AC-09).
@@ -475,7 +486,7 @@ impl Gate {
         if let Err(error) = self.note(asked, Verdict::Absent, None).await {
             return error;
         }
-        if may_list(asked) { answer } else { Refused::Forbidden { reason: None } }
+        if asked.may_list() { answer } else { Refused::Forbidden { reason: None } }
     }
 
     /// Records that a condition of a write does not hold; who may not list the place is refused without a reason (AC-09).
@@ -483,7 +494,7 @@ impl Gate {
         if let Err(error) = self.note(asked, Verdict::Refused, Some("condition-failed")).await {
             return error;
         }
-        match (may_list(asked), unmet) {
+        match (asked.may_list(), unmet) {
             (false, _) => Refused::Forbidden { reason: None },
             (true, UnmetWrite::Present) => Refused::ConditionFailed,
             (true, UnmetWrite::Absent) => Refused::NoSuchKey { marker: None },
@@ -533,32 +544,6 @@ impl Gate {
         };
         Ok(self.journal.seal(asked.who.tenant(), event).await?)
     }
-}
-
-impl<'a> Asked<'a> {
-    fn of_tenant<A: Action>(who: &'a Arc<Principal>, around: &'a Circumstances) -> Self {
-        Self { who, around, action: A::RIGHT.name(), subject: Subject::default() }
-    }
-
-    fn new<A: Action>(who: &'a Arc<Principal>, around: &'a Circumstances, bucket: &BucketName) -> Self {
-        let subject = Subject { bucket: Some(bucket.to_string()), ..Subject::default() };
-        Self { who, around, action: A::RIGHT.name(), subject }
-    }
-
-    /// Puts into the event what is known of the version.
-    fn describe(&mut self, version: Option<&Version>) {
-        let Some(version) = version else { return };
-        self.subject.version = Some(version.row.id.to_string());
-        self.subject.state = Some(version.row.state.name().to_owned());
-        self.subject.patient.clone_from(&version.attributes.facts.patient);
-        self.subject.class.clone_from(&version.row.class);
-    }
-}
-
-/// Whether the caller may know what there is in the place asked for.
-fn may_list(asked: &Asked<'_>) -> bool {
-    let bucket = asked.subject.bucket.as_deref().and_then(|name| BucketName::parse(name).ok());
-    rules::decide(asked.who, &Question { right: List::RIGHT, bucket: bucket.as_ref() }).is_ok()
 }
 
 /// The content that a key shows; a delete marker has none.

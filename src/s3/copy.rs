@@ -96,7 +96,7 @@ pub(super) async fn copy(service: &Service, call: Call, input: CopyObjectInput) 
 
 pub(super) async fn upload_part(service: &Service, call: Call, input: UploadPartCopyInput) -> Answer<UploadPartCopyOutput> {
     let place = Place::parse(&input.bucket, &input.key)?;
-    let (number, upload) = (part_number(input.part_number)?, upload_id(&input.upload_id)?);
+    let (number, upload) = (part_number(input.part_number)?, upload_id(&input.upload_id));
     let source = source(service, &call, &input.copy_source).await?;
     let subject = source.permitted.subject();
     let range = reading::source_range(input.copy_source_range.as_deref(), subject.version.row.size).and_then(checked_size);

@@ -6,18 +6,21 @@ use super::fault::Fault;
 use super::guard::Guard;
 use super::host::{BaseDomains, InvalidDomain};
 use super::keep_alive;
+use super::metadata;
 use super::object::Status;
 use super::rate::Rates;
 use super::service::Service;
 use super::wire_body::WireBody;
 use crate::audit::ProviderLog;
-use crate::domain::{AnswerInMemory, Clock, EventId, Live, Peer, limits};
+use crate::domain::{AnswerInMemory, Clock, EventId, Live, Peer, Purpose, causes, limits};
 use crate::identity::{Authenticator, Principal};
 use crate::meters::Observed;
 use crate::objects::Objects;
+use crate::policy::{Circumstances, Gate};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use http::header::{HOST, HeaderValue, USER_AGENT};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use s3s::service::S3Service;
@@ -67,6 +70,8 @@ struct Inner {
     protocol: S3Service,
     provider_log: Arc<ProviderLog>,
     rates: Rates,
+    gate: Arc<Gate>,
+    domains: BaseDomains,
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -82,9 +87,10 @@ impl std::fmt::Debug for Endpoint {
 pub fn service(front: Front) -> Result<Endpoint, InvalidDomain> {
     let domains = BaseDomains::new(front.base_domains)?;
     let guard = Guard::new(front.region.clone(), front.presign_life_max, front.clock);
+    let gate = Arc::clone(&front.objects.gate);
     let service = Service { objects: front.objects, region: front.region };
-    let protocol = bridge::protocol(service, (front.authenticator, front.rates.clone()), domains, front.native);
-    Ok(Endpoint(Arc::new(Inner { guard, protocol, provider_log: front.provider_log, rates: front.rates })))
+    let protocol = bridge::protocol(service, (front.authenticator, front.rates.clone()), domains.clone(), front.native);
+    Ok(Endpoint(Arc::new(Inner { guard, protocol, provider_log: front.provider_log, rates: front.rates, gate, domains })))
 }
 
 impl<B> hyper::service::Service<Request<B>> for Endpoint
@@ -110,12 +116,13 @@ impl Endpoint {
             request: parts.extensions.get::<EventId>().copied().unwrap_or_else(EventId::random),
             source: parts.extensions.get::<Peer>().map(Peer::ip),
             resource: parts.uri.path().to_owned(),
+            said: [HOST.as_str(), USER_AGENT.as_str(), metadata::PURPOSE].map(|name| parts.headers.get(name).cloned()),
             exchange: Arc::new(Exchange::default()),
         };
         if let Err(fault) = self.0.guard.check(&mut parts) {
             // The body was not polled: the listener lets the client read the refusal.
             drop(body);
-            return self.refuse(fault, &context);
+            return self.refuse(fault, &context).await;
         }
         let exchange = Arc::clone(&context.exchange);
         parts.extensions.insert(Arrival { request: context.request, source: context.source, exchange });
@@ -124,19 +131,28 @@ impl Endpoint {
         let body = Body::http_body_unsync(body);
         let may_take_long = keep_alive::may_take_long(&parts);
         let request = Request::from_parts(parts, body);
+        let exchange = Arc::clone(&context.exchange);
         let answer = async move {
             let answered = self.0.protocol.call(request).await;
-            self.finish(answered, &context)
+            self.finish(answered, &context).await
         };
-        if may_take_long { keep_alive::kept_alive(answer.boxed(), limits::KEEP_ALIVE_AFTER).await } else { answer.await }
+        if !may_take_long {
+            return answer.await;
+        }
+        let mut response = keep_alive::kept_alive(answer.boxed(), limits::KEEP_ALIVE_AFTER).await;
+        if response.extensions().get::<Observed>().is_none() {
+            // It has begun before anyone knows how it ends.
+            response.extensions_mut().insert(Observed { operation: exchange.operation(), refusal: None });
+        }
+        response
     }
 
-    fn finish(&self, answered: Result<Response<Body>, HttpError>, context: &Asked) -> Response<Body> {
+    async fn finish(&self, answered: Result<Response<Body>, HttpError>, context: &Asked) -> Response<Body> {
         let mut response = match answered {
             Ok(response) => response,
             Err(_) => {
                 let fault = Fault::new(S3ErrorCode::InternalError, "We encountered an internal error. Please try again.");
-                return self.refuse(fault, context);
+                return self.refuse(fault, context).await;
             }
         };
         let is_fault = response.status().is_client_error() || response.status().is_server_error() || response.status().is_redirection();
@@ -144,7 +160,10 @@ impl Endpoint {
             let document = response.body().bytes().unwrap_or_default();
             let own = context.exchange.fault().cloned();
             let fault = own.unwrap_or_else(|| Fault::read(response.status(), &String::from_utf8_lossy(&document)));
-            return self.refuse(fault, context);
+            return self.refuse(fault, context).await;
+        }
+        if let (true, Some(who)) = (is_fault, context.exchange.who()) {
+            self.turn_away(who, "bad-request", context).await;
         }
         if let Some(Status(status)) = response.extensions().get::<Status>().copied() {
             *response.status_mut() = status;
@@ -156,18 +175,44 @@ impl Endpoint {
         response
     }
 
-    fn refuse(&self, mut fault: Fault, context: &Asked) -> Response<Body> {
-        if context.exchange.who().is_none() {
-            self.0.provider_log.note(reason(&fault), context.source);
-            if let Err(beyond) = self.0.rates.admit_stranger(context.source) {
-                fault = beyond;
+    async fn refuse(&self, mut fault: Fault, context: &Asked) -> Response<Body> {
+        match context.exchange.who() {
+            None => {
+                self.0.provider_log.note(reason(&fault), context.source);
+                if let Err(beyond) = self.0.rates.admit_stranger(context.source) {
+                    fault = beyond;
+                }
             }
+            // Who asks too often is counted, and writes no log with that; what is unavailable may be the log itself.
+            Some(who) if !matches!(fault.code(), "SlowDown" | "ServiceUnavailable") && fault.status() != StatusCode::NOT_MODIFIED => {
+                self.turn_away(who, fault.code(), context).await;
+            }
+            Some(_) => {}
         }
         let refusal = (fault.status() != StatusCode::NOT_MODIFIED).then(|| fault.static_code());
         let observed = Observed { operation: context.exchange.operation(), refusal };
         let mut response = fault.into_response(&context.resource, &context.request.to_string());
         response.extensions_mut().insert(observed);
         response
+    }
+}
+
+impl Endpoint {
+    /// Puts a refusal on record that came before there was anything to decide, such as of an operation that is not done here.
+    /// A verdict that is on record already stays.
+    async fn turn_away(&self, who: &Arc<Principal>, reason: &str, context: &Asked) {
+        let [host, user_agent, purpose] = context.said.each_ref().map(|said| said.as_ref().and_then(|value| value.to_str().ok()));
+        let around = Circumstances {
+            request: context.request,
+            operation: context.exchange.operation(),
+            source: context.source,
+            user_agent: user_agent.map(str::to_owned),
+            purpose: purpose.and_then(|name| Purpose::parse(name).ok()),
+        };
+        let place = self.0.domains.place(host.unwrap_or_default(), &context.resource);
+        if let Err(error) = self.0.gate.turned_away(who, &around, place, reason).await {
+            tracing::warn!(request = %context.request, error = causes(&error), "a refusal is not on record");
+        }
     }
 }
 
@@ -191,6 +236,8 @@ struct Asked {
     request: EventId,
     source: Option<IpAddr>,
     resource: String,
+    /// Host, program and purpose, as the headers say.
+    said: [Option<HeaderValue>; 3],
     exchange: Arc<Exchange>,
 }
 

@@ -2,7 +2,7 @@
 //! (STYLE §3.23). No match has a catch-all arm: a new failure must be given its answer here.
 
 use super::chunks::ChunkFault;
-use super::fault::Fault;
+use super::fault::{Fault, HOZON_REASON};
 use crate::audit::JournalError;
 use crate::blob::BlobError;
 use crate::domain::{ChecksumAlgorithm, Unmet, causes, limits};
@@ -45,7 +45,7 @@ pub(super) fn slow_down_for(wait: Duration) -> Fault {
 fn denied(reason: Option<Reason>) -> Fault {
     let fault = Fault::new(Code::AccessDenied, "Access Denied");
     match reason {
-        Some(reason) => fault.with("HozonReason", reason.code()),
+        Some(reason) => fault.with(HOZON_REASON, reason.code()),
         None => fault,
     }
 }
@@ -224,7 +224,7 @@ impl From<BucketError> for Fault {
             BucketError::NotEmpty => Fault::new(Code::BucketNotEmpty, "The bucket you tried to delete is not empty."),
             BucketError::VersioningAlwaysOn => {
                 let fault = Fault::new(Code::InvalidBucketState, "A records bucket always keeps its versions.");
-                fault.with("HozonReason", Reason::VersioningAlwaysOn.code())
+                fault.with(HOZON_REASON, Reason::VersioningAlwaysOn.code())
             }
             BucketError::Changed => Fault::new(Code::OperationAborted, "A conflicting operation is in progress. Please try again."),
             BucketError::Refused(refused) => refused.into(),

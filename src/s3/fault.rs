@@ -41,6 +41,9 @@ const COUNTED: &[&str] = &[
     "XAmzContentSHA256Mismatch",
 ];
 
+/// The element with a policy's reason.
+pub(super) const HOZON_REASON: &str = "HozonReason";
+
 /// What a client is told instead of an answer: S3's error document, with its headers.
 ///
 /// Carries nothing that the client may not know; the true cause goes to the log where the fault is made.
@@ -113,14 +116,17 @@ impl Fault {
         &self.0.code
     }
 
+    /// Message and reason in one line, for documents that have no place for more elements.
+    pub(super) fn message_with_reason(&self) -> String {
+        match self.0.details.iter().find(|(element, _)| *element == HOZON_REASON) {
+            Some((_, reason)) => format!("{} ({reason})", self.0.message),
+            None => self.0.message.to_string(),
+        }
+    }
+
     /// The code for metrics: a closed set.
     pub(super) fn static_code(&self) -> &'static str {
         COUNTED.iter().copied().find(|code| *code == self.0.code).unwrap_or("Other")
-    }
-
-    /// What went wrong, for the client.
-    pub(super) fn message(&self) -> &str {
-        &self.0.message
     }
 
     /// The HTTP status.
@@ -222,7 +228,7 @@ mod tests {
     fn an_error_of_the_crate_below_is_read_back() {
         let own = Fault::new(S3ErrorCode::SignatureDoesNotMatch, "a & b").document("/", "7");
         let read = Fault::read(StatusCode::FORBIDDEN, &own);
-        assert_eq!((read.code(), read.message(), read.status()), ("SignatureDoesNotMatch", "a & b", StatusCode::FORBIDDEN));
+        assert_eq!((read.code(), read.0.message.as_ref(), read.status()), ("SignatureDoesNotMatch", "a & b", StatusCode::FORBIDDEN));
         assert_eq!(Fault::read(StatusCode::BAD_GATEWAY, "no xml").code(), "InternalError");
     }
 

@@ -1,4 +1,5 @@
 use crate::domain::names_the_gateway;
+use percent_encoding::percent_decode_str;
 
 /// The names under which the gateway is reached. `<bucket>.<name>` addresses a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +35,18 @@ impl BaseDomains {
     /// Whether a `Host` header names the gateway itself, where its own paths are.
     pub(super) fn are_named_by(&self, host: &str) -> bool {
         names_the_gateway(host, &self.0)
+    }
+
+    /// Bucket and key that `Host` and path name, as the protocol crate reads them.
+    pub(super) fn place(&self, host: &str, path: &str) -> (Option<String>, Option<String>) {
+        let Ok(path) = percent_decode_str(path).decode_utf8() else { return (None, None) };
+        let path = path.strip_prefix('/').unwrap_or(&path);
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        match (self.bucket(host), path.split_once('/')) {
+            (Some(bucket), _) => (some(&bucket.to_ascii_lowercase()), some(path)),
+            (None, Some((bucket, key))) => (some(bucket), some(key)),
+            (None, None) => (some(path), None),
+        }
     }
 
     /// The bucket that a `Host` header names. None for a base domain itself, an address, and a name that is

@@ -37,12 +37,15 @@ impl Stated {
     }
 }
 
+/// The header that states the purpose of use.
+pub(super) const PURPOSE: &str = "x-hozon-purpose";
+
 /// The purpose of use that a request states.
 ///
 /// # Errors
 /// `InvalidArgument` for one that is not known.
 pub(super) fn purpose(headers: &HeaderMap) -> Result<Option<Purpose>, Fault> {
-    let Some(text) = single(headers, "x-hozon-purpose")? else { return Ok(None) };
+    let Some(text) = single(headers, PURPOSE)? else { return Ok(None) };
     Purpose::parse(&text).map(Some).map_err(|_| Fault::argument("x-hozon-purpose", "The purpose of use is not known."))
 }
 

@@ -149,18 +149,21 @@ pub(super) async fn delete_many(service: &Service, call: Call, input: DeleteObje
         return Err(Fault::new(S3ErrorCode::MalformedXML, "The document names no keys, or more than 1000."));
     }
     let (call, bucket) = (&call, bucket.as_str());
-    let each = stream::iter(objects).map(|object| async move {
-        let outcome = delete_one(service, call, bucket, &object).await;
-        (object, outcome)
-    });
-    let outcomes: Vec<_> = each.buffered(DELETES_AT_ONCE).collect().await;
+    let mut each = stream::iter(objects)
+        .map(|object| async move {
+            let outcome = delete_one(service, call, bucket, &object).await;
+            (object, outcome)
+        })
+        .buffered(DELETES_AT_ONCE);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-    for (object, outcome) in outcomes {
+    while let Some((object, outcome)) = each.next().await {
         match outcome {
             Ok(one) => deleted.push(one),
+            // Then there is nothing to say of each.
+            Err(fault) if fault.code() == "NoSuchBucket" => return Err(fault),
             Err(fault) => errors.push(Error {
                 code: Some(fault.code().to_owned()),
-                message: Some(fault.message().to_owned()),
+                message: Some(fault.message_with_reason()),
                 key: Some(object.key),
                 version_id: object.version_id,
             }),

@@ -9,7 +9,6 @@ use super::query::Query;
 use super::service::Service;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HOST, HeaderMap, HeaderValue, IF_RANGE, RANGE};
 use http::{Method, Uri};
-use percent_encoding::percent_decode_str;
 use s3s::dto::{GetObjectInput, HeadObjectInput, Range};
 use s3s::{Body, S3ErrorCode, S3Request, S3Response};
 
@@ -27,7 +26,8 @@ pub(super) fn operation(method: &Method, uri: &Uri, headers: &HeaderMap, domains
         Method::HEAD => "HeadObject",
         _ => return None,
     };
-    let (_, key) = place(uri, headers, domains)?;
+    let (_, key) = domains.place(host(headers), uri.path());
+    let key = key?;
     (!key.is_empty()).then_some(name)
 }
 
@@ -41,7 +41,7 @@ fn is_of_a_read(name: &str) -> bool {
 /// As every read.
 pub(super) async fn read(service: &Service, mut request: S3Request<Body>, domains: &BaseDomains, operation: &'static str) -> Answer<Body> {
     let nowhere = || Fault::new(S3ErrorCode::InvalidURI, "Couldn't parse the specified URI.");
-    let (bucket, key) = place(&request.uri, &request.headers, domains).ok_or_else(nowhere)?;
+    let (Some(bucket), Some(key)) = domains.place(host(&request.headers), request.uri.path()) else { return Err(nowhere()) };
     let query = Query::of(&request.uri);
     if let Some(name) = query.repeated() {
         return Err(Fault::new(S3ErrorCode::InvalidArgument, "A parameter is given twice.").with("ArgumentName", name));
@@ -68,6 +68,10 @@ pub(super) async fn read(service: &Service, mut request: S3Request<Body>, domain
     Ok(written(told.map_output(|output| output.body.map_or_else(Body::empty, Body::from)), length, range))
 }
 
+fn host(headers: &HeaderMap) -> &str {
+    headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
 /// Puts into the headers what the protocol crate would have put there.
 fn written(mut response: S3Response<Body>, length: Option<i64>, range: Option<String>) -> S3Response<Body> {
     if let Some(length) = length {
@@ -77,17 +81,6 @@ fn written(mut response: S3Response<Body>, length: Option<i64>, range: Option<St
         response.headers.insert(CONTENT_RANGE, range);
     }
     response
-}
-
-/// Bucket and key, as the protocol crate reads them off host and path.
-fn place(uri: &Uri, headers: &HeaderMap, domains: &BaseDomains) -> Option<(String, String)> {
-    let path = percent_decode_str(uri.path()).decode_utf8().ok()?;
-    let path = path.strip_prefix('/')?;
-    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match domains.bucket(host) {
-        Some(bucket) => Some((bucket.to_ascii_lowercase(), path.to_owned())),
-        None => path.split_once('/').map(|(bucket, key)| (bucket.to_owned(), key.to_owned())),
-    }
 }
 
 #[cfg(test)]

@@ -163,3 +163,57 @@ async fn a_copy_keeps_the_facts_that_it_does_not_state() {
     let last = copy("/karte/p1/fourth", RECORD).with("x-amz-meta-record-state", "final");
     assert_eq!(gateway.ask(&app, &last).await.code(), "InvalidArgument");
 }
+
+#[tokio::test]
+async fn a_refusal_before_any_decision_is_on_record_too() {
+    let (gateway, app) = with_bucket().await;
+    gateway.ask(&app, &Ask::put("/files/k", "there")).await.good();
+    let asked = [
+        (Ask::get("/files/k").with("x-amz-expected-bucket-owner", "another"), "AccessDenied", "GetObject"),
+        (Ask::get("/files/k?torrent"), "NotImplemented", "Other"),
+        (Ask::get("/files/k?versionId=nonsense"), "InvalidArgument", "GetObject"),
+        (Ask::put("/files/k", "x").with("x-amz-acl", "public-read"), "AccessControlListNotSupported", "PutObject"),
+    ];
+    for (ask, code, operation) in asked {
+        let told = gateway.ask(&app, &ask).await;
+        assert_eq!(told.code(), code, "{}", told.text());
+        let event = gateway.events(app.tenant).await.remove(0);
+        assert_eq!((event.verdict, event.reason.as_deref(), event.operation.as_str()), (Verdict::Refused, Some(code), operation));
+        assert_eq!((event.action.as_str(), event.subject.key.as_deref()), ("undecided", Some("k")), "{ask:?}");
+    }
+    // What the gate has decided is there once, with its own reason.
+    let count = gateway.events(app.tenant).await.len();
+    assert_eq!(gateway.ask(&app, &Ask::get("/files/none")).await.status, StatusCode::NOT_FOUND);
+    let events = gateway.events(app.tenant).await;
+    assert_eq!((events.len(), events[0].verdict), (count + 1, Verdict::Absent));
+}
+
+#[tokio::test]
+async fn an_upload_id_of_another_form_tells_no_more_than_one_that_is_not_there() {
+    let (gateway, app) = with_bucket().await;
+    let stranger = gateway.person(app.tenant, "stranger", &[]).await;
+    for id in ["nonsense", "00000000-0000-4000-8000-000000000000"] {
+        let part = Ask::put(&format!("/files/k?partNumber=1&uploadId={id}"), "x");
+        forbidden(&gateway.ask(&stranger, &part).await);
+        assert_eq!(gateway.ask(&app, &part).await.code(), "NoSuchUpload");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_deletes_says_why_and_a_missing_bucket_is_no_batch() {
+    let (gateway, app) = Gateway::with_app().await;
+    let batch = |bucket: &str| {
+        let document = "<Delete><Object><Key>a</Key></Object><Object><Key>b</Key></Object></Delete>";
+        Ask::post(&format!("/{bucket}?delete"), document)
+    };
+    let told = gateway.ask(&app, &batch("missing")).await;
+    assert_eq!((told.status, told.code().as_str()), (StatusCode::NOT_FOUND, "NoSuchBucket"), "{}", told.text());
+    gateway.ask(&app, &Ask::put("/karte", "").with("x-amz-bucket-object-lock-enabled", "true")).await.good();
+    let mut last = Ask::put("/karte/a", "text").with("x-amz-meta-record-state", "final");
+    for (name, value) in [("patient-id", "0009"), ("record-class", "chart.medical")] {
+        last = last.with(&format!("x-amz-meta-{name}"), value);
+    }
+    gateway.ask(&app, &last).await.good();
+    let told = gateway.ask(&app, &batch("karte")).await.good();
+    assert!(told.text().contains("<Key>a</Key><Message>Access Denied (version-finalized)</Message>"), "{}", told.text());
+}
