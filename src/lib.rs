@@ -16,6 +16,7 @@ pub mod demo;
 pub mod digest;
 pub mod domain;
 pub mod engine;
+pub mod files;
 pub mod identity;
 pub mod index;
 pub mod keys;

@@ -19,7 +19,7 @@ use std::path::Path;
 
 /// Layers, innermost first. A module may use modules of lower layers, and itself; same layer means strangers.
 const LAYERS: &[&[&str]] = &[
-    &["domain", "meters"],
+    &["domain", "files", "meters"],
     &["seal", "digest", "client"],
     &["blob", "root", "engine"],
     &["leases"],

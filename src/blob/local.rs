@@ -1,7 +1,8 @@
 use super::{BlobError, OpenStoreError};
 use crate::domain::{BlobId, Day, TenantId, UtcTime};
+use crate::files::{make_directory, sync_directory};
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -24,15 +25,7 @@ impl LocalFiles {
     pub(super) fn open(directory: &Path) -> Result<Self, OpenStoreError> {
         let failed = |source| OpenStoreError::Directory { path: directory.to_owned(), source };
         let absolute = std::path::absolute(directory).map_err(failed)?;
-        let first_there = absolute.ancestors().find(|ancestor| ancestor.exists()).map(Path::to_owned);
-        DirBuilder::new().recursive(true).mode(0o700).create(&absolute).map_err(failed)?;
-        // From the new directory up to the one that was there, whose entries have changed too.
-        for ancestor in absolute.ancestors() {
-            sync_directory(ancestor).map_err(failed)?;
-            if first_there.as_deref() == Some(ancestor) {
-                break;
-            }
-        }
+        make_directory(&absolute).map_err(failed)?;
         Ok(Self { directory: absolute, durable: Mutex::default() })
     }
 
@@ -88,10 +81,6 @@ impl LocalFiles {
         }
         Ok(removed)
     }
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 /// What lies in a directory; nothing where it is none, or is gone.
