@@ -299,8 +299,8 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// The pages of a run from the number `first` on, at most `limit`.
     async fn run_pages(&self, run: RunId, first: u32, limit: usize) -> Result<Vec<Vec<u8>>, EngineError>;
     /// Runs whose directory has lost something after their mark and before `before`, with the tenant: they end when that
-    /// is forgotten.
-    async fn aging_runs(&self, before: UtcTime, limit: usize) -> Result<Vec<(TenantId, RunRow)>, EngineError>;
+    /// is forgotten. By id, behind `after` where given, at most `limit`.
+    async fn aging_runs(&self, before: UtcTime, after: Option<RunId>, limit: usize) -> Result<Vec<(TenantId, RunRow)>, EngineError>;
 
     /// Opens a multipart upload. [`Changed::Conflict`] if the bucket is gone or has too many.
     async fn create_upload(&self, row: UploadRow, uploads_max: usize, events: Events) -> Result<Changed, EngineError>;
@@ -308,8 +308,9 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     async fn upload(&self, bucket: BucketId, id: UploadId) -> Result<Option<UploadRow>, EngineError>;
     /// A bucket's open uploads, oldest first.
     async fn uploads(&self, bucket: BucketId) -> Result<Vec<UploadRow>, EngineError>;
-    /// Open uploads of all buckets that nobody has touched since `before`, at most `limit`.
-    async fn idle_uploads(&self, before: UtcTime, limit: usize) -> Result<Vec<UploadRow>, EngineError>;
+    /// Open uploads of all buckets that nobody has touched since `before`, the longest idle first, behind `after` where
+    /// given, at most `limit`.
+    async fn idle_uploads(&self, before: UtcTime, after: Option<(UtcTime, UploadId)>, limit: usize) -> Result<Vec<UploadRow>, EngineError>;
     /// Stores a part of an open upload; the blob of an earlier attempt at the same number becomes condemned.
     /// [`Committed::UploadChanged`] if the upload is gone, [`Committed::Condemned`] if the new blob is condemned.
     async fn put_upload_part(&self, row: UploadPartRow, touched: UtcTime, events: Events) -> Result<Committed, EngineError>;

@@ -36,7 +36,7 @@ mod versions;
 mod view;
 mod walk;
 
-use crate::domain::{TenantId, UtcTime, limits};
+use crate::domain::{TenantId, UtcTime, causes, limits};
 use crate::engine::{Changed, Engine};
 use crate::leases::{IndexKeys, Leases};
 use directories::{Directories, Lease};
@@ -117,11 +117,22 @@ impl Index {
     /// [`IndexError`]; what was written stays.
     pub async fn renew_runs(&self, now: UtcTime) -> Result<u64, IndexError> {
         let before = now.minus(limits::TOMBSTONES_LIFE / 2);
-        let mut renewed = 0;
-        for (tenant, row) in self.engine.aging_runs(before, limits::RUNS_RENEWED_AT_ONCE).await? {
-            renewed += u64::from(self.renew_run(tenant, &row).await? == Changed::Done);
+        let (mut renewed, mut after) = (0, None);
+        loop {
+            let batch = self.engine.aging_runs(before, after, limits::RUNS_RENEWED_AT_ONCE).await?;
+            for (tenant, row) in &batch {
+                match self.renew_run(*tenant, row).await {
+                    Ok(done) => renewed += u64::from(done == Changed::Done),
+                    // The keys of one tenant may be withdrawn, or one of its rows be damaged: the others go on.
+                    Err(error @ IndexError::Engine(_)) => return Err(error),
+                    Err(error) => tracing::warn!(%tenant, run = %row.id, error = causes(&error), "a sorted run is not renewed yet"),
+                }
+            }
+            if batch.len() < limits::RUNS_RENEWED_AT_ONCE {
+                return Ok(renewed);
+            }
+            after = batch.last().map(|(_, row)| row.id);
         }
-        Ok(renewed)
     }
 
     async fn lease(&self, tenant: TenantId) -> Result<Lease, IndexError> {

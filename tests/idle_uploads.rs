@@ -3,8 +3,8 @@
 
 use hozon::audit::Journal;
 use hozon::domain::{
-    AttemptId, BlobId, BucketMode, BucketName, Clock, ETag, Location, NodeId, PrincipalId, RecordState, SystemClock, UploadId, UtcTime,
-    VersionId, Versioning, limits,
+    AttemptId, BlobId, BucketMode, BucketName, Clock, ETag, Location, NodeId, PrincipalId, RecordState, SystemClock, TenantId, UploadId,
+    UtcTime, VersionId, Versioning, limits,
 };
 use hozon::engine::{Changed, Committed, Engine, Events, RowMac, SqliteEngine, SqliteSettings, Token, UploadPartRow, UploadRow};
 use hozon::index::{Bucket, Index, NewBucket};
@@ -42,10 +42,14 @@ impl House {
 
     /// An upload that was opened and not touched since.
     async fn upload(&self, touched: UtcTime) -> UploadId {
+        self.upload_of(self.bucket.tenant, touched).await
+    }
+
+    async fn upload_of(&self, tenant: TenantId, touched: UtcTime) -> UploadId {
         let row = UploadRow {
             id: UploadId::random(),
             bucket: self.bucket.id,
-            tenant: self.bucket.tenant,
+            tenant,
             key: Token([7; 32]),
             version: VersionId::random(),
             initiator: PrincipalId::random(),
@@ -61,7 +65,7 @@ impl House {
             revision: 1,
             mac: RowMac([1; 32]),
         };
-        assert_eq!(self.engine.create_upload(row.clone(), 10, Events::default()).await.unwrap(), Changed::Done);
+        assert_eq!(self.engine.create_upload(row.clone(), 1_000, Events::default()).await.unwrap(), Changed::Done);
         row.id
     }
 
@@ -123,6 +127,19 @@ async fn a_forgotten_upload_is_aborted_with_its_event_and_one_in_use_stays() {
     assert_eq!((house.is_there(forgotten).await, house.is_there(in_use).await), (false, true));
     let events = house.journal.events(house.bucket.tenant, None, 10).await.unwrap();
     assert_eq!(events.iter().map(|(_, logged)| logged.event().unwrap().operation.as_str()).collect::<Vec<_>>(), ["AbortIdleUpload"]);
+}
+
+#[tokio::test]
+async fn a_tenant_without_keys_stops_the_uploads_of_no_other() {
+    let house = House::new().await;
+    // More than one batch, and all older than the other tenant's.
+    for _upload in 0..101 {
+        house.upload_of(TenantId::random(), long_ago().minus(Duration::from_secs(60))).await;
+    }
+    let forgotten = house.upload(long_ago()).await;
+    let job = IdleUploads::new(Arc::clone(&house.engine), Arc::clone(&house.journal), Arc::new(SystemClock));
+    assert_eq!(job.run().await.unwrap(), 1);
+    assert!(!house.is_there(forgotten).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

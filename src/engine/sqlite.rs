@@ -32,8 +32,8 @@ use checkpointer::Checkpointer;
 use readers::Readers;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use schema::Purpose;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,7 +117,7 @@ impl SqliteEngine {
 fn claim(path: &Path) -> Result<File, EngineError> {
     let failed = |source: std::io::Error| EngineError::Failed(Box::new(source));
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+        crate::files::make_directory(directory).map_err(failed)?;
     }
     // Made here so that SQLite does not make it with wider rights; its companions take the rights of the file.
     OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(failed)?;
@@ -324,8 +324,8 @@ impl Engine for SqliteEngine {
         self.readers.look(|db| runs::pages(db, run, first, limit))
     }
 
-    async fn aging_runs(&self, before: UtcTime, limit: usize) -> Result<Vec<(TenantId, RunRow)>, EngineError> {
-        self.readers.scan(move |db| runs::aging(db, before, limit)).await
+    async fn aging_runs(&self, before: UtcTime, after: Option<RunId>, limit: usize) -> Result<Vec<(TenantId, RunRow)>, EngineError> {
+        self.readers.scan(move |db| runs::aging(db, before, after, limit)).await
     }
 
     async fn create_upload(&self, row: UploadRow, uploads_max: usize, events: Events) -> Result<Changed, EngineError> {
@@ -340,8 +340,8 @@ impl Engine for SqliteEngine {
         self.readers.scan(move |db| uploads::of_bucket(db, bucket)).await
     }
 
-    async fn idle_uploads(&self, before: UtcTime, limit: usize) -> Result<Vec<UploadRow>, EngineError> {
-        self.readers.look(|db| uploads::idle(db, before, limit))
+    async fn idle_uploads(&self, before: UtcTime, after: Option<(UtcTime, UploadId)>, limit: usize) -> Result<Vec<UploadRow>, EngineError> {
+        self.readers.look(|db| uploads::idle(db, before, after, limit))
     }
 
     async fn put_upload_part(&self, row: UploadPartRow, touched: UtcTime, events: Events) -> Result<Committed, EngineError> {

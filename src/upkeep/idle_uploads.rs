@@ -1,5 +1,5 @@
-use crate::audit::{Event, Journal, JournalError, Operator, OperatorAction, Subject};
-use crate::domain::{Clock, limits};
+use crate::audit::{Event, Journal, Operator, OperatorAction, Subject};
+use crate::domain::{Clock, causes, limits};
 use crate::engine::{Changed, Engine, EngineError, UploadRow};
 use std::sync::Arc;
 
@@ -18,9 +18,6 @@ pub enum IdleUploadsError {
     /// The index failed.
     #[error("forgotten uploads cannot be looked up")]
     Engine(#[from] EngineError),
-    /// The abort could not be recorded, so it did not happen.
-    #[error("the abort of a forgotten upload could not be recorded")]
-    Journal(#[from] JournalError),
 }
 
 impl IdleUploads {
@@ -30,25 +27,33 @@ impl IdleUploads {
         Self { engine, journal, clock }
     }
 
-    /// Aborts what is forgotten now. Returns how many uploads that were.
+    /// Aborts what is forgotten now. Returns how many uploads that were. One that cannot be put on record stays, and stops no
+    /// others: the keys of its tenant may be withdrawn.
     ///
     /// # Errors
     /// [`IdleUploadsError`]; what was aborted before stays aborted.
     pub async fn run(&self) -> Result<u64, IdleUploadsError> {
         const BATCH: usize = 100;
         let before = self.clock.now().minus(limits::UPLOAD_IDLE_MAX);
-        let mut aborted = 0;
+        let (mut aborted, mut after) = (0, None);
         loop {
-            let batch = self.engine.idle_uploads(before, BATCH).await?;
+            let batch = self.engine.idle_uploads(before, after, BATCH).await?;
             for row in &batch {
-                let pending = self.journal.seal(row.tenant, self.event(row)).await?;
+                let events = match self.journal.seal(row.tenant, self.event(row)).await {
+                    Ok(pending) => pending.into_events(),
+                    Err(error) => {
+                        tracing::warn!(tenant = %row.tenant, error = causes(&error), "an idle upload stays for now");
+                        continue;
+                    }
+                };
                 // One that has got a part since it was looked at is not forgotten, and stays.
-                let done = self.engine.abort_upload(row.bucket, row.id, Some(row.touched), pending.into_events()).await?;
+                let done = self.engine.abort_upload(row.bucket, row.id, Some(row.touched), events).await?;
                 aborted += u64::from(done == Changed::Done);
             }
             if batch.len() < BATCH {
                 return Ok(aborted);
             }
+            after = batch.last().map(|row| (row.touched, row.id));
         }
     }
 

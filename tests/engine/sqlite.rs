@@ -308,9 +308,9 @@ async fn a_run_ends_before_what_it_needs_is_forgotten() {
     let entry = found(&engine, &bucket, "a/gone", Which::Current).await.entry;
     done(&engine, removal(&entry, &rows[0].1, None)).await;
     let half_a_day = Duration::from_secs(12 * 3_600);
-    assert!(engine.aging_runs(NOW, 10).await.unwrap().is_empty());
+    assert!(engine.aging_runs(NOW, None, 10).await.unwrap().is_empty());
     clock.advance(half_a_day);
-    assert_eq!(engine.aging_runs(clock.now(), 10).await.unwrap(), [(bucket.tenant, a.clone())]);
+    assert_eq!(engine.aging_runs(clock.now(), None, 10).await.unwrap(), [(bucket.tenant, a.clone())]);
     sqlite.forget_old().await.unwrap();
     assert_eq!(runs::told(&engine, bucket.id, "a/").await, Some(a.clone()));
     clock.advance(half_a_day + Duration::from_secs(1));

@@ -106,9 +106,11 @@ pub(crate) async fn only_uploads_that_nobody_touches_are_idle(engine: Arc<dyn En
     // A clock that went back does not make an upload idle.
     engine.put_upload_part(upload_part(&busy, 2), later(-100), Events::default()).await.unwrap();
     let ids = |rows: Vec<UploadRow>| rows.into_iter().map(|row| row.id).collect::<Vec<UploadId>>();
-    assert_eq!(ids(engine.idle_uploads(later(50), 10).await.unwrap()), vec![quiet.id]);
-    assert_eq!(ids(engine.idle_uploads(later(101), 1).await.unwrap()), vec![quiet.id]);
-    assert_eq!(ids(engine.idle_uploads(NOW, 10).await.unwrap()), vec![]);
+    assert_eq!(ids(engine.idle_uploads(later(50), None, 10).await.unwrap()), vec![quiet.id]);
+    assert_eq!(ids(engine.idle_uploads(later(101), None, 1).await.unwrap()), vec![quiet.id]);
+    let after = Some((quiet.touched, quiet.id));
+    assert!(!ids(engine.idle_uploads(later(101), after, 10).await.unwrap()).contains(&quiet.id));
+    assert_eq!(ids(engine.idle_uploads(NOW, None, 10).await.unwrap()), vec![]);
 }
 
 pub(crate) async fn an_aborted_upload_condemns_its_parts(engine: Arc<dyn Engine>) {
@@ -131,7 +133,7 @@ pub(crate) async fn an_aborted_upload_condemns_its_parts(engine: Arc<dyn Engine>
 pub(crate) async fn an_upload_that_was_touched_since_it_was_seen_is_not_aborted(engine: Arc<dyn Engine>) {
     let bucket = with_bucket(&engine).await;
     let (open, _) = with_upload(&engine, &bucket, "a", 0).await;
-    let seen = engine.idle_uploads(later(50), 10).await.unwrap().remove(0);
+    let seen = engine.idle_uploads(later(50), None, 10).await.unwrap().remove(0);
     // A clock that went back does not hide that a part has come.
     for touched in [later(100), NOW] {
         let before = engine.upload(bucket.id, open.id).await.unwrap().unwrap().touched;

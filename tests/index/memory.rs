@@ -311,7 +311,7 @@ impl Engine for Memory {
         let Some(run) = tables.runs.get(&run) else { return Ok(Vec::new()) };
         Ok((first..).map_while(|number| run.pages.get(&number).cloned()).take(limit).collect())
     }
-    async fn aging_runs(&self, _: UtcTime, _: usize) -> Answer<Vec<(TenantId, RunRow)>> {
+    async fn aging_runs(&self, _: UtcTime, _: Option<RunId>, _: usize) -> Answer<Vec<(TenantId, RunRow)>> {
         // It keeps all that has gone.
         Ok(Vec::new())
     }
@@ -378,7 +378,7 @@ impl Engine for Memory {
     async fn update_access_key(&self, _: AccessKeyRow, _: Events) -> Answer<Changed> {
         Err(EngineError::Unavailable)
     }
-    async fn idle_uploads(&self, _: UtcTime, _: usize) -> Answer<Vec<UploadRow>> {
+    async fn idle_uploads(&self, _: UtcTime, _: Option<(UtcTime, UploadId)>, _: usize) -> Answer<Vec<UploadRow>> {
         Err(EngineError::Unavailable)
     }
     async fn events(&self, _: TenantId, _: Option<u64>, _: usize) -> Answer<Vec<(u64, JournalRow)>> {

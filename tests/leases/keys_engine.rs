@@ -123,7 +123,7 @@ impl Engine for KeysEngine {
     async fn run_pages(&self, _: RunId, _: u32, _: usize) -> Result<Vec<Vec<u8>>, EngineError> {
         no()
     }
-    async fn aging_runs(&self, _: UtcTime, _: usize) -> Result<Vec<(TenantId, RunRow)>, EngineError> {
+    async fn aging_runs(&self, _: UtcTime, _: Option<RunId>, _: usize) -> Result<Vec<(TenantId, RunRow)>, EngineError> {
         no()
     }
     async fn parts(&self, _: VersionId, _: ByteRange) -> Result<Vec<PartRow>, EngineError> {
@@ -153,7 +153,7 @@ impl Engine for KeysEngine {
     async fn uploads(&self, _: BucketId) -> Result<Vec<UploadRow>, EngineError> {
         no()
     }
-    async fn idle_uploads(&self, _: UtcTime, _: usize) -> Result<Vec<UploadRow>, EngineError> {
+    async fn idle_uploads(&self, _: UtcTime, _: Option<(UtcTime, UploadId)>, _: usize) -> Result<Vec<UploadRow>, EngineError> {
         no()
     }
     async fn put_upload_part(&self, _: UploadPartRow, _: UtcTime, _: Events) -> Result<Committed, EngineError> {

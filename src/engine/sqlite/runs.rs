@@ -97,15 +97,21 @@ pub(super) fn pages(connection: &Connection, run: RunId, first: u32, limit: usiz
     Ok((first..).zip(found).take_while(|(expected, (page, _))| expected == page).map(|(_, (_, sealed))| sealed).collect())
 }
 
-pub(super) fn aging(connection: &Connection, before: UtcTime, limit: usize) -> Result<Vec<(TenantId, RunRow)>, EngineError> {
+pub(super) fn aging(
+    connection: &Connection,
+    before: UtcTime,
+    after: Option<RunId>,
+    limit: usize,
+) -> Result<Vec<(TenantId, RunRow)>, EngineError> {
     // The first that went after the mark is the first to be forgotten.
     let sql = concat!(
         "SELECT ",
         run_columns!(),
-        ", b.tenant FROM runs r JOIN buckets b ON b.id = r.bucket WHERE r.state = 2 AND (SELECT t.at FROM tombstones t
-            WHERE t.bucket = r.bucket AND t.parent = r.directory AND t.mark > r.mark ORDER BY t.mark LIMIT 1) < ? LIMIT ?"
+        ", b.tenant FROM runs r JOIN buckets b ON b.id = r.bucket WHERE r.state = 2 AND r.run > ? AND (SELECT t.at FROM tombstones t
+            WHERE t.bucket = r.bucket AND t.parent = r.directory AND t.mark > r.mark ORDER BY t.mark LIMIT 1) < ? ORDER BY r.run LIMIT ?"
     );
-    all(connection, sql, params![before.micros(), whole(limit as u64)], |row| {
+    let after = after.map_or(Vec::new(), |run| run.as_bytes().to_vec());
+    all(connection, sql, params![after, before.micros(), whole(limit as u64)], |row| {
         let mut cells = Cells::new(row, "runs");
         let run = run_of(&mut cells)?;
         Ok((cells.id(TenantId::from_bytes)?, run))

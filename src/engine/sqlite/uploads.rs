@@ -55,9 +55,15 @@ pub(super) fn of_bucket(connection: &Connection, bucket: BucketId) -> Result<Vec
     all(connection, &sql, [bucket.as_bytes()], upload_of)
 }
 
-pub(super) fn idle(connection: &Connection, before: UtcTime, limit: usize) -> Result<Vec<UploadRow>, EngineError> {
-    let sql = format!("SELECT {UPLOAD} FROM uploads WHERE touched < ? ORDER BY touched LIMIT ?");
-    all(connection, &sql, params![before.micros(), whole(limit as u64)], upload_of)
+pub(super) fn idle(
+    connection: &Connection,
+    before: UtcTime,
+    after: Option<(UtcTime, UploadId)>,
+    limit: usize,
+) -> Result<Vec<UploadRow>, EngineError> {
+    let (touched, id) = after.map_or((i64::MIN, Vec::new()), |(touched, id)| (touched.micros(), id.as_bytes().to_vec()));
+    let sql = format!("SELECT {UPLOAD} FROM uploads WHERE touched < ? AND (touched, id) > (?, ?) ORDER BY touched, id LIMIT ?");
+    all(connection, &sql, params![before.micros(), touched, id, whole(limit as u64)], upload_of)
 }
 
 pub(super) fn put_part(
