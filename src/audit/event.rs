@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 /// One audit event, in the first version of its schema (AU-01).
 ///
 /// The JSON of this type is the leaf's content; fields are added, never renamed or reused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Version of this schema: 1.
     pub v: u32,
@@ -39,6 +39,13 @@ pub struct Event {
     /// For an outcome: what became of the access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<super::Outcome>,
+}
+
+/// Hides what may tell of a patient.
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Event({} {} {} {:?})", self.id, self.operation, self.verdict.name(), self.outcome)
+    }
 }
 
 /// What sort of event it is.
@@ -106,7 +113,7 @@ pub struct Actor {
 }
 
 /// What was acted on. Parts that do not apply are absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// The bucket's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,6 +153,13 @@ pub struct Subject {
     pub grants: Vec<Grant>,
 }
 
+/// Hides what may tell of a patient.
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subject").field("bucket", &self.bucket).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
 impl Event {
     /// The version of the schema that this program writes.
     pub const VERSION: u32 = 1;
@@ -154,5 +168,49 @@ impl Event {
     #[must_use]
     pub fn stamp(id: EventId, at: UtcTime) -> (String, String) {
         (id.to_string(), at.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Attributes, ContentHeaders, RecordFacts};
+
+    #[test]
+    fn nothing_that_may_tell_of_a_patient_shows_in_debug_text() {
+        let canary = || "canary".to_owned();
+        let patient = PatientId::parse("canary").ok();
+        let subject = Subject { key: Some(canary()), patient: patient.clone(), ..Subject::default() };
+        let actor = Actor {
+            id: String::new(),
+            name: "sato".to_owned(),
+            display_name: canary(),
+            kind: PrincipalKind::Person,
+            job_types: Vec::new(),
+            proven_by: "access-key".to_owned(),
+            credential: None,
+        };
+        let event = Event {
+            v: Event::VERSION,
+            id: "01".to_owned(),
+            at: String::new(),
+            kind: EventKind::Access,
+            actor,
+            action: "read".to_owned(),
+            operation: "GetObject".to_owned(),
+            subject: subject.clone(),
+            verdict: Verdict::Allowed,
+            reason: None,
+            purpose: None,
+            source: None,
+            user_agent: Some(canary()),
+            outcome: None,
+        };
+        let facts = RecordFacts { patient, author: Some(canary()), change_reason: Some(canary()), ..RecordFacts::default() };
+        let headers = ContentHeaders { content_disposition: Some(canary()), ..ContentHeaders::default() };
+        let metadata = vec![(canary(), canary())];
+        let attributes = Attributes { key: canary(), headers: headers.clone(), metadata, facts: facts.clone(), checksum: None };
+        let shown = format!("{event:?} {subject:?} {attributes:?} {headers:?} {facts:?}");
+        assert!(shown.contains("GetObject") && !shown.contains("canary"), "{shown}");
     }
 }

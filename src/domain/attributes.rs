@@ -2,7 +2,7 @@ use super::{Checksums, RecordFacts, limits};
 use serde::{Deserialize, Serialize};
 
 /// HTTP headers that a client sets on a record and gets back. All of them rest sealed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContentHeaders {
     /// `Content-Type`.
@@ -25,8 +25,15 @@ pub struct ContentHeaders {
     pub expires: Option<String>,
 }
 
+/// Hides what may tell of a patient.
+impl std::fmt::Debug for ContentHeaders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ContentHeaders")
+    }
+}
+
 /// What rests sealed beside a version's bytes and never changes with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attributes {
     /// The record's whole key.
@@ -43,6 +50,13 @@ pub struct Attributes {
     /// The checksum kept for clients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Checksums>,
+}
+
+/// Hides what may tell of a patient.
+impl std::fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Attributes")
+    }
 }
 
 /// User metadata that S3 does not take.

@@ -70,7 +70,7 @@ pub const LISTING_REFRESH_ROWS: usize = 64;
 pub const LISTING_LOAD_ROWS: usize = 8_192;
 /// Sealed rows that are opened right where they are read; more go to a thread that may block.
 pub const OPENED_INLINE_MAX: usize = 256;
-/// Verified manifests and bucket rows kept.
+/// Entries of small caches: keys of audit events.
 pub const SMALL_CACHE_ENTRIES_MAX: u64 = 10_000;
 /// Commands that may wait for the index's writer.
 pub const WRITER_QUEUE_MAX: usize = 8_192;

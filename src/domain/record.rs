@@ -98,7 +98,7 @@ impl RecordState {
 }
 
 /// What is stated about a record besides its bytes. All of it rests sealed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordFacts {
     /// Whose record it is.
@@ -119,4 +119,11 @@ pub struct RecordFacts {
     /// Who wrote the content, as stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
+}
+
+/// Hides what may tell of a patient.
+impl std::fmt::Debug for RecordFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecordFacts").field("class", &self.class).finish_non_exhaustive()
+    }
 }

@@ -138,7 +138,8 @@ impl Objects {
             return Err(GetError::Contradiction { what: "parts" });
         }
         for row in &rows {
-            let named = manifest.parts().iter().find(|part| part.number == row.number);
+            let parts = manifest.parts();
+            let named = parts.binary_search_by_key(&row.number, |part| part.number).ok().and_then(|place| parts.get(place));
             let same = |part: &crate::seal::ManifestPart| {
                 part.attempt == row.attempt && part.plain_length == row.length && part.stream_length == row.stream_length
             };

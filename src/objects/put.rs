@@ -15,12 +15,19 @@ use std::sync::Arc;
 const DECISIONS_MAX: usize = 16;
 
 /// What is written besides the bytes.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewContent {
     /// Headers, metadata and medical facts; the key is filled in from the admission.
     pub attributes: Attributes,
     /// The tag set.
     pub tags: Vec<(String, String)>,
+}
+
+/// Hides what may tell of a patient.
+impl std::fmt::Debug for NewContent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewContent")
+    }
 }
 
 /// What was written.

@@ -16,7 +16,7 @@ use crate::leases::Monotonic;
 use std::sync::Arc;
 
 /// What a writer intends, as far as the decision depends on it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WriteIntent {
     /// The state that the new version will have.
     pub state: RecordState,
@@ -28,6 +28,13 @@ pub struct WriteIntent {
     pub patient: Option<crate::domain::PatientId>,
     /// What the caller wants of the key before.
     pub condition: WriteCondition,
+}
+
+/// Hides what may tell of a patient.
+impl std::fmt::Debug for WriteIntent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WriteIntent").field("state", &self.state).field("class", &self.class).finish_non_exhaustive()
+    }
 }
 
 /// Decides, and records what it decided.

@@ -4,7 +4,7 @@ use crate::policy::{Admitted, ReadAudit};
 use std::sync::Arc;
 
 /// What a reader of the log looks for. Absent parts match everything.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct AccessLogQuery {
     /// The patient concerned.
     pub patient: Option<String>,
@@ -26,6 +26,13 @@ pub struct AccessLogQuery {
     pub before: Option<u64>,
     /// At most this many events.
     pub limit: usize,
+}
+
+/// Hides what may tell of a patient.
+impl std::fmt::Debug for AccessLogQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AccessLogQuery")
+    }
 }
 
 /// Events that match, newest first.

@@ -24,7 +24,6 @@ pub(super) struct Arrival {
 }
 
 /// One request by someone who is known, as handlers see it.
-#[derive(Debug)]
 pub(super) struct Call {
     /// Who asks.
     pub(super) who: Arc<Principal>,
@@ -38,6 +37,13 @@ pub(super) struct Call {
     pub(super) trailers: Option<TrailingHeaders>,
     /// What becomes of it.
     pub(super) exchange: Arc<Exchange>,
+}
+
+/// Hides what may tell of a patient.
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("who", &self.who).field("operation", &self.around.operation).finish_non_exhaustive()
+    }
 }
 
 impl Call {

@@ -12,7 +12,6 @@ use http::StatusCode;
 use s3s::S3ErrorCode;
 
 /// A version to be, as a request describes it.
-#[derive(Debug)]
 pub(super) struct Described {
     pub(super) attributes: Attributes,
     pub(super) state: RecordState,
