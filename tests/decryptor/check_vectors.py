@@ -73,6 +73,41 @@ def check_frames():
     return count
 
 
+def check_manifests():
+    """What the frozen frames cannot show, because nobody can seal it but hozon: a manifest that opens and is not right."""
+    bucket, count = "ab" * 16, 0
+    part = {"number": 1, "attempt": "cd" * 16, "plain_length": 5, "stream_length": hozon.stream_length(5)}
+    parts = {"v": 1, "bucket": bucket, "attributes": {"key": "k"}, "plain_length": 10, "stream_length": 0, "manifest_length": 328}
+    parts["parts"] = [part, part | {"number": 2}]
+    whole = {"v": 1, "bucket": bucket, "attributes": {"key": "k"}, "plain_length": 5, "manifest_length": 328}
+    whole["stream_length"] = hozon.stream_length(5)
+    hostile = [
+        (whole, whole | {"extra": 1}),
+        (whole, whole | {"v": 2}),
+        (whole, whole | {"bucket": "00" * 16}),
+        (whole, whole | {"plain_length": 6}),
+        (whole, whole | {"stream_length": whole["stream_length"] + 1}),
+        (whole, whole | {"parts": [part]}),
+        (whole, whole | {"attributes": {"key": "k", "extra": 1}}),
+        (whole, whole | {"attributes": {"key": "k", "facts": {"extra": "1"}}}),
+        (parts, parts | {"parts": []}),
+        (parts, parts | {"plain_length": 11}),
+        (parts, parts | {"parts": [part, part]}),
+        (parts, parts | {"parts": [part, part | {"number": 2, "stream_length": part["stream_length"] + 1}]}),
+        (parts, parts | {"parts": [part, part | {"number": 2, "extra": 1}]}),
+    ]
+    for base, wrong in hostile:
+        lengths = base["stream_length"], base["manifest_length"]
+        hozon.check_manifest(base, bucket, lengths)
+        try:
+            hozon.check_manifest(wrong, bucket, lengths)
+        except hozon.Refused:
+            count += 1
+        else:
+            sys.exit(f"taken for a manifest: {wrong}")
+    return count
+
+
 def check_keys():
     document = json.loads((VECTORS / "keys-v1.json").read_text())
     master, count = bytes.fromhex(document["master"]), 0
@@ -100,4 +135,4 @@ def check_keys():
 
 
 if __name__ == "__main__":
-    print(f"{check_frames() + check_keys()} vectors as expected")
+    print(f"{check_frames() + check_manifests() + check_keys()} vectors as expected")

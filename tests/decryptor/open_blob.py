@@ -18,6 +18,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 HEADER, FOOTER, STREAM_HEADER, CHUNK, TAG = 80, 24, 56, 16384, 16
 SUITE = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0"
+MANIFEST_MEMBERS = {"v", "bucket", "attributes", "plain_length", "stream_length", "manifest_length", "parts"}
+ATTRIBUTE_MEMBERS = {"key", "headers", "metadata", "facts", "checksum"}
+HEADER_MEMBERS = {"content_type", "content_disposition", "content_encoding", "content_language", "cache_control", "expires"}
+FACT_MEMBERS = {"patient", "class", "on_behalf_of", "change_reason", "department", "author"}
+PART_MEMBERS = {"number", "attempt", "plain_length", "stream_length"}
 
 
 class Refused(Exception):
@@ -104,11 +109,37 @@ class Frame:
 
     def open_manifest(self, dek):
         manifest = json.loads(open_stream(dek, context("manifest", *self.ids), self.manifest))
-        require(manifest["v"] == 1, "unknown manifest")
-        require(manifest["bucket"] == self.ids[1].hex(), "another bucket's manifest")
-        stated = manifest["stream_length"], manifest["manifest_length"]
-        require(stated == (self.stream_length, self.manifest_length), "another frame's manifest")
+        check_manifest(manifest, self.ids[1].hex(), (self.stream_length, self.manifest_length))
         return manifest
+
+
+def check_manifest(manifest, bucket, lengths):
+    """Refuses what section 6 says is no manifest of this frame."""
+    require(set(manifest) <= MANIFEST_MEMBERS, "a manifest with something unknown")
+    require(manifest["v"] == 1, "unknown manifest")
+    require(manifest["bucket"] == bucket, "another bucket's manifest")
+    require((manifest["stream_length"], manifest["manifest_length"]) == lengths, "another frame's manifest")
+    attributes = manifest["attributes"]
+    require("key" in attributes and set(attributes) <= ATTRIBUTE_MEMBERS, "attributes with something unknown")
+    require(set(attributes.get("headers", {})) <= HEADER_MEMBERS, "headers with something unknown")
+    require(set(attributes.get("facts", {})) <= FACT_MEMBERS, "facts with something unknown")
+    parts = manifest.get("parts", [])
+    if lengths[0]:
+        require("parts" not in manifest, "parts beside a body")
+        require(stream_length(manifest["plain_length"]) == lengths[0], "another length than the body's")
+        return
+    require(parts, "neither a body nor parts")
+    for part in parts:
+        require(set(part) == PART_MEMBERS, "a part with something unknown")
+        require(stream_length(part["plain_length"]) == part["stream_length"], "a part's lengths do not belong together")
+    numbers = [part["number"] for part in parts]
+    require(all(one < next for one, next in zip(numbers, numbers[1:])), "parts in another order")
+    require(sum(part["plain_length"] for part in parts) == manifest["plain_length"], "another length than the parts'")
+
+
+def stream_length(plain_length):
+    """The bytes of the stream that holds a message of this length (section 2)."""
+    return STREAM_HEADER + plain_length + TAG * (plain_length // CHUNK + 1)
 
 
 def open_version(kek, wrapped_dek, frames):
