@@ -14,6 +14,8 @@ mod copies;
 mod damage;
 #[path = "s3/gateway.rs"]
 mod gateway;
+#[path = "s3/hostile.rs"]
+mod hostile;
 #[path = "s3/listings.rs"]
 mod listings;
 #[path = "s3/long_writes.rs"]

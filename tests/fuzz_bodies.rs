@@ -1,0 +1,131 @@
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+//! What must hold for any bytes, on bytes from a seed: the bodies of the fuzz targets, without a nightly compiler.
+
+#[path = "../fuzz/bodies.rs"]
+mod bodies;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A small generator of numbers (SplitMix64), so that a seed says everything.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end.max(1) as u64).unwrap()
+    }
+
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next().to_be_bytes()[0]).collect()
+    }
+}
+
+/// What each body begins with: things that are right, so that what is made of them is nearly right.
+fn seeds(name: &str) -> Vec<Vec<u8>> {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    match name {
+        "names" => texts(&[
+            "karte-2027",
+            "p1/所見/chest.dcm",
+            "0001234",
+            "chart.medical",
+            "2027-03-31T15:00:00Z",
+            "2027-04-01T00:00:00.5+09:00",
+            "\"0123456789abcdef0123456789abcdef-3\"",
+            "abababababababababababababababab/20270331/0123456789abcdef0123456789abcdef",
+            "read-audit",
+        ]),
+        "layout" => [[72u64, 328, 0, 0], [16_456, 328, 5, 900], [16_472, 0, 0, 16_384], [0, 328, 0, 0]]
+            .map(|numbers| numbers.iter().flat_map(|number| number.to_be_bytes()).collect())
+            .to_vec(),
+        "frame" => {
+            let frames: serde_json::Value = serde_json::from_slice(&std::fs::read(vectors.join("frames-v1.json")).unwrap()).unwrap();
+            let frames = frames["frames"].as_object().unwrap().values();
+            frames.map(|vector| STANDARD.decode(vector["frame"].as_str().unwrap()).unwrap()).collect()
+        }
+        "root_file" => {
+            let files = std::fs::read_dir(vectors.join("file-root")).unwrap();
+            files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+        }
+        "configuration" => vec![std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/hozon.toml")).unwrap()],
+        _ => vec![b"a message".to_vec()],
+    }
+}
+
+/// One of the seeds with a few changes, or bytes of no form at all.
+fn made(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
+    if numbers.below(8) == 0 {
+        let count = numbers.below(300);
+        return numbers.bytes(count);
+    }
+    let mut bytes = seeds[numbers.below(seeds.len())].clone();
+    for _change in 0..=numbers.below(4) {
+        let at = numbers.below(bytes.len() + 1);
+        match numbers.below(5) {
+            0 => bytes.truncate(at),
+            1 => {
+                let (count, more) = (numbers.below(20), at.min(bytes.len()));
+                let new = numbers.bytes(count);
+                bytes.splice(more..more, new);
+            }
+            2 => {
+                let end = (at + numbers.below(20)).min(bytes.len());
+                bytes.drain(at..end);
+            }
+            3 => {
+                let other = &seeds[numbers.below(seeds.len())];
+                let from = numbers.below(other.len() + 1);
+                bytes.truncate(at);
+                bytes.extend_from_slice(&other[from..]);
+            }
+            _ => {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= 1 << numbers.below(8);
+                }
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn what_must_hold_for_any_bytes_holds() {
+    let seconds = std::env::var("HOZON_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2.0);
+    let each = Duration::from_secs_f64(seconds / bodies::BODIES.len() as f64);
+    let seed = std::env::var("HOZON_FUZZ_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_123);
+    for (name, body) in bodies::BODIES {
+        let seeds = seeds(name);
+        let (began, mut numbers, mut round) = (Instant::now(), Numbers(seed), 0u64);
+        // The first rounds run however slow the machine is.
+        while round < 50 || began.elapsed() < each {
+            let bytes = made(&seeds, &mut numbers);
+            let held = std::panic::catch_unwind(|| body(&bytes));
+            assert!(held.is_ok(), "{name}, seed {seed}, round {round}: {}", STANDARD.encode(&bytes));
+            round += 1;
+        }
+    }
+}
+
+#[test]
+fn every_target_has_its_body() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    for (name, _) in bodies::BODIES {
+        assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name}");
+        let target = std::fs::read_to_string(folder.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(target.contains(&format!("bodies::{name}(bytes)")), "{name}");
+    }
+    assert_eq!(std::fs::read_dir(folder.join("fuzz_targets")).unwrap().count(), bodies::BODIES.len());
+}
