@@ -42,8 +42,9 @@ pub const READ_BYTES_MAX: u64 = 8 << 20;
 pub const CONDEMNED_AGE_MIN: Duration = Duration::from_secs(3_600);
 /// Blobs that one question to the index is about: a few milliseconds of its writer.
 pub const ORPHAN_BATCH: usize = 100;
-/// Opened names that the listing cache holds over all directories.
-pub const LISTING_CACHE_ENTRIES_MAX: usize = 2_000_000;
+/// Bytes of opened directories that the listing cache holds, over all tenants, and as many of those that wait for a run:
+/// two million names of usual length.
+pub const LISTING_CACHE_BYTES_MAX: usize = 320 << 20;
 /// Neighbours that an opened directory keeps together: what one changed name costs to bring in.
 pub const LISTING_LEAF_ENTRIES_MAX: usize = 512;
 /// Items from which on a directory gets a sealed sorted run: below, opening its names takes less than half a second.

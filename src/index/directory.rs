@@ -78,6 +78,11 @@ impl Directory {
         self.count
     }
 
+    /// How many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.leaves.iter().map(|leaf| leaf.text.capacity() + Leaf::bytes_beside_text(leaf.items.capacity())).sum()
+    }
+
     /// The item at `position`.
     pub(super) fn at(&self, position: Position) -> Option<Seen<'_>> {
         self.leaves.get(position.leaf)?.seen(position.item)
@@ -125,6 +130,11 @@ impl Directory {
 }
 
 impl Leaf {
+    /// How many bytes a leaf of so many items takes besides their texts.
+    pub(super) const fn bytes_beside_text(items: usize) -> usize {
+        size_of::<Self>() + items * size_of::<Item>()
+    }
+
     pub(super) fn of(items: &[Seen<'_>]) -> Self {
         // The capacity is exact: a text that grew would leave unwiped copies behind.
         let mut text = Zeroizing::new(String::with_capacity(items.iter().map(|item| item.text.len()).sum()));
@@ -214,6 +224,17 @@ mod tests {
             at = directory.after(at);
         }
         items
+    }
+
+    #[test]
+    fn a_directory_weighs_what_its_names_take() {
+        let with = |length: usize| {
+            let items = (0..100).map(|id| opened(&format!("{id:03}{}", "n".repeat(length)), id, 1)).collect();
+            Directory::default().with(items, &HashSet::new()).bytes()
+        };
+        assert!(with(1_000) >= 100 * 1_000 && with(1_000) < 4 * 100 * 1_100);
+        assert!(with(1) >= 100 * size_of::<Item>() && with(1) * 4 < with(1_000));
+        assert_eq!(Directory::default().bytes(), 0);
     }
 
     proptest! {

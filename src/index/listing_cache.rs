@@ -28,7 +28,7 @@ pub(super) struct Kept {
 /// Where one directory is kept. Its lock makes those who want the same directory at the same time wait for one refresh.
 pub(super) type Cell = Arc<Mutex<Option<Kept>>>;
 
-/// Opened directories, the least recently listed going first when the names are too many.
+/// Opened directories, the least recently listed going first when they take too much memory.
 pub(super) struct ListingCache {
     slots: HashMap<DirectoryId, Slot>,
     order: BTreeMap<u64, DirectoryId>,
@@ -44,8 +44,8 @@ struct Slot {
     weight: usize,
 }
 
-/// What a slot costs besides its names, in names.
-const SLOT_WEIGHT: usize = 4;
+/// About what a slot takes besides its directory, in bytes.
+const SLOT_WEIGHT: usize = 512;
 
 impl ListingCache {
     pub(super) fn new(weight_max: usize) -> Self {
@@ -68,15 +68,15 @@ impl ListingCache {
         Arc::clone(&slot.cell)
     }
 
-    /// Says how many names `cell` may come to hold. What is too much goes; an empty directory is not kept.
-    pub(super) fn weigh(&mut self, id: DirectoryId, cell: &Cell, names: usize) {
+    /// Says how many bytes `cell` may come to hold. What is too much goes; an empty directory is not kept.
+    pub(super) fn weigh(&mut self, id: DirectoryId, cell: &Cell, bytes: usize) {
         let Some(slot) = self.slots.get_mut(&id).filter(|slot| Arc::ptr_eq(&slot.cell, cell)) else {
             return;
         };
-        let weight = names.saturating_add(SLOT_WEIGHT);
+        let weight = bytes.saturating_add(SLOT_WEIGHT);
         self.weight = self.weight - slot.weight + weight;
         slot.weight = weight;
-        if names == 0 {
+        if bytes == 0 {
             self.forget(id);
         }
         while self.weight > self.weight_max {
@@ -104,7 +104,7 @@ impl ListingCache {
 
 impl Default for ListingCache {
     fn default() -> Self {
-        Self::new(limits::LISTING_CACHE_ENTRIES_MAX)
+        Self::new(limits::LISTING_CACHE_BYTES_MAX)
     }
 }
 
@@ -123,37 +123,37 @@ mod tests {
 
     #[test]
     fn the_least_recently_listed_goes_first() {
-        let mut cache = ListingCache::new(100);
+        let mut cache = ListingCache::new(10_000);
         let (one, two) = (cache.cell(id(1, 1), 7), cache.cell(id(1, 2), 7));
-        cache.weigh(id(1, 1), &one, 40);
-        cache.weigh(id(1, 2), &two, 40);
+        cache.weigh(id(1, 1), &one, 4_000);
+        cache.weigh(id(1, 2), &two, 4_000);
         let _listed_again = cache.cell(id(1, 1), 7);
         let three = cache.cell(id(1, 3), 7);
-        cache.weigh(id(1, 3), &three, 40);
+        cache.weigh(id(1, 3), &three, 4_000);
         assert!(is_kept(&cache, id(1, 1), &one) && is_kept(&cache, id(1, 3), &three));
         assert!(!is_kept(&cache, id(1, 2), &two));
-        assert_eq!(cache.weight, 88);
+        assert_eq!(cache.weight, 2 * (4_000 + SLOT_WEIGHT));
     }
 
     #[test]
     fn a_directory_larger_than_all_room_is_not_kept() {
-        let mut cache = ListingCache::new(100);
+        let mut cache = ListingCache::new(10_000);
         let one = cache.cell(id(1, 1), 7);
-        cache.weigh(id(1, 1), &one, 101);
+        cache.weigh(id(1, 1), &one, 10_001);
         assert!(cache.slots.is_empty() && cache.order.is_empty());
         assert_eq!(cache.weight, 0);
     }
 
     #[test]
     fn empty_directories_and_ended_leases_leave_nothing() {
-        let mut cache = ListingCache::new(100);
+        let mut cache = ListingCache::new(10_000);
         let (one, two, three) = (cache.cell(id(1, 1), 7), cache.cell(id(1, 2), 7), cache.cell(id(2, 1), 7));
-        cache.weigh(id(1, 1), &one, 10);
+        cache.weigh(id(1, 1), &one, 1_000);
         cache.weigh(id(1, 2), &two, 0);
-        cache.weigh(id(2, 1), &three, 10);
+        cache.weigh(id(2, 1), &three, 1_000);
         cache.sweep(|tenant| if tenant == TenantId::from_bytes([1; 16]) { 8 } else { 7 });
-        cache.weigh(id(1, 1), &one, 20);
+        cache.weigh(id(1, 1), &one, 2_000);
         assert!(is_kept(&cache, id(2, 1), &three));
-        assert_eq!((cache.slots.len(), cache.order.len(), cache.weight), (1, 1, 14));
+        assert_eq!((cache.slots.len(), cache.order.len(), cache.weight), (1, 1, 1_000 + SLOT_WEIGHT));
     }
 }

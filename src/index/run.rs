@@ -92,9 +92,10 @@ impl Run {
         usize::try_from(self.extent.items).unwrap_or(usize::MAX)
     }
 
-    /// How many opened names it may come to keep.
+    /// How many bytes of opened pages it may come to keep.
     pub(super) fn kept_max(&self) -> usize {
-        self.items().min(self.pages_kept.saturating_mul(limits::RUN_PAGE_ITEMS))
+        let pages = self.pages_kept.min(usize::try_from(self.pages()).unwrap_or(usize::MAX));
+        pages.saturating_mul(limits::RUN_PAGE_BYTES_MAX + Leaf::bytes_beside_text(limits::RUN_PAGE_ITEMS))
     }
 
     /// The items of one page.

@@ -31,7 +31,7 @@ impl WantedRuns {
         let mut all = self.all();
         all.retain(|other| other.id != wanted.id);
         let weight: usize = all.iter().map(|other| other.kept.view.weight()).sum();
-        if all.is_empty() || weight + wanted.kept.view.weight() <= limits::LISTING_CACHE_ENTRIES_MAX {
+        if all.is_empty() || weight + wanted.kept.view.weight() <= limits::LISTING_CACHE_BYTES_MAX {
             all.push(wanted);
         }
     }

@@ -33,9 +33,11 @@ impl View {
         self.run.as_deref().map_or(0, Run::items) + self.beside.len()
     }
 
-    /// How many names it may come to keep in memory.
+    /// How many bytes it may come to keep in memory.
     pub(super) fn weight(&self) -> usize {
-        self.run.as_deref().map_or(0, Run::kept_max) + self.beside.len() + self.gone.len()
+        // A set of ids keeps up to half of its places free.
+        let gone = 2 * self.gone.len() * size_of::<EntryId>();
+        self.run.as_deref().map_or(0, Run::kept_max) + self.beside.bytes() + gone
     }
 
     /// The directory after some changes.
