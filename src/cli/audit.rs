@@ -136,7 +136,17 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
         Output::Table => {
             output.many(
                 &page.events,
-                &["at", "verdict", "reason", "actor.name", "operation", "subject.bucket", "subject.key", "subject.patient"],
+                &[
+                    "at",
+                    "verdict",
+                    "reason",
+                    "outcome.result",
+                    "actor.name",
+                    "operation",
+                    "subject.bucket",
+                    "subject.key",
+                    "subject.patient",
+                ],
             )?;
             match page.next {
                 Some(next) => write(&format!("\nThere may be more: add --before {next}")),
