@@ -4,32 +4,14 @@
 
 #[path = "../fuzz/bodies.rs"]
 mod bodies;
+#[path = "support/numbers.rs"]
+mod numbers;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use numbers::Numbers;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// A small generator of numbers (SplitMix64), so that a seed says everything.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).unwrap()
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.next().to_be_bytes()[0]).collect()
-    }
-}
 
 /// What each body begins with: things that are right, so that what is made of them is nearly right.
 fn seeds(name: &str) -> Vec<Vec<u8>> {
@@ -64,20 +46,24 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     }
 }
 
+fn bytes_of(numbers: &mut Numbers, count: usize) -> Vec<u8> {
+    (0..count).map(|_| numbers.next().to_be_bytes()[0]).collect()
+}
+
 /// One of the seeds with a few changes, or bytes of no form at all.
 fn made(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
     if numbers.below(8) == 0 {
         let count = numbers.below(300);
-        return numbers.bytes(count);
+        return bytes_of(numbers, count);
     }
-    let mut bytes = seeds[numbers.below(seeds.len())].clone();
+    let mut bytes = numbers.one(seeds).clone();
     for _change in 0..=numbers.below(4) {
         let at = numbers.below(bytes.len() + 1);
         match numbers.below(5) {
             0 => bytes.truncate(at),
             1 => {
                 let (count, more) = (numbers.below(20), at.min(bytes.len()));
-                let new = numbers.bytes(count);
+                let new = bytes_of(numbers, count);
                 bytes.splice(more..more, new);
             }
             2 => {
@@ -85,7 +71,7 @@ fn made(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
                 bytes.drain(at..end);
             }
             3 => {
-                let other = &seeds[numbers.below(seeds.len())];
+                let other = numbers.one(seeds);
                 let from = numbers.below(other.len() + 1);
                 bytes.truncate(at);
                 bytes.extend_from_slice(&other[from..]);
@@ -102,9 +88,8 @@ fn made(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
 
 #[test]
 fn what_must_hold_for_any_bytes_holds() {
-    let seconds = std::env::var("HOZON_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2.0);
+    let (seed, seconds) = numbers::asked();
     let each = Duration::from_secs_f64(seconds / bodies::BODIES.len() as f64);
-    let seed = std::env::var("HOZON_FUZZ_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_123);
     for (name, body) in bodies::BODIES {
         let seeds = seeds(name);
         let (began, mut numbers, mut round) = (Instant::now(), Numbers(seed), 0u64);

@@ -20,6 +20,8 @@ mod hostile;
 mod listings;
 #[path = "s3/long_writes.rs"]
 mod long_writes;
+#[path = "support/numbers.rs"]
+mod numbers;
 #[path = "s3/objects.rs"]
 mod objects;
 #[path = "s3/on_record.rs"]

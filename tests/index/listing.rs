@@ -340,10 +340,8 @@ async fn a_page_of_no_items_says_nothing_more() {
     assert!(page.items.is_empty() && !page.more && page.last.is_none());
 }
 
-#[tokio::test]
-async fn a_restored_database_voids_what_was_opened() {
-    let engine = Arc::new(Memory::default());
-    let house = House::over(engine.clone()).await;
+/// A bucket with the keys `a` and `b`, which has been listed, and the question that lists all of it.
+async fn listed_with_two_keys(house: &House) -> (Bucket, ListQuestion) {
     let tenant = house.tenant("hospital").await;
     let bucket = house.bucket(tenant, "files", Versioning::Off).await;
     let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 10 };
@@ -351,6 +349,14 @@ async fn a_restored_database_voids_what_was_opened() {
         house.put(&bucket, key, house.content(&bucket, key, Nullness::Null, 1).await).await.unwrap();
     }
     assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 2);
+    (bucket, everything)
+}
+
+#[tokio::test]
+async fn a_restored_database_voids_what_was_opened() {
+    let engine = Arc::new(Memory::default());
+    let house = House::over(engine.clone()).await;
+    let (bucket, everything) = listed_with_two_keys(&house).await;
     {
         // Yesterday's database: `b` was not there yet, and there is no tombstone that says so.
         let mut tables = engine.tables();
@@ -368,13 +374,7 @@ async fn a_listing_opened_before_the_oldest_known_removal_begins_again() {
     let settings = SqliteSettings { path: directory.path().join("index.db"), readers: 2 };
     let engine = Arc::new(SqliteEngine::open(&settings, clock.clone()).unwrap());
     let house = House::over(engine.clone()).await;
-    let tenant = house.tenant("hospital").await;
-    let bucket = house.bucket(tenant, "files", Versioning::Off).await;
-    let everything = ListQuestion { prefix: String::new(), delimiter: None, after: None, limit: 10 };
-    for key in ["a", "b"] {
-        house.put(&bucket, key, house.content(&bucket, key, Nullness::Null, 1).await).await.unwrap();
-    }
-    assert_eq!(listed(&house.index, &bucket, &everything, 10).await.len(), 2);
+    let (bucket, everything) = listed_with_two_keys(&house).await;
     house.remove(&bucket, "b", Which::Current).await.unwrap();
     clock.advance(Duration::from_secs(25 * 3_600));
     engine.forget_old().await.unwrap();

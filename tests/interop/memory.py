@@ -27,11 +27,16 @@ def forget_peak(demo):
         mark.write("5")
 
 
-def curls(gateway, arguments_of):
-    """Runs a curl for each transfer, all at once; asserts that all end well."""
+def curl(gateway):
+    """A curl that signs as the app."""
     who = gateway.people["app"]
     fixed = ["curl", "-sS", "-f", "--max-time", "900", "--cacert", gateway.ca, "--aws-sigv4", f"aws:amz:{gateway.region}:s3"]
-    fixed += ["-u", f"{who['access_key']}:{who['secret_key']}", "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]
+    return fixed + ["-u", f"{who['access_key']}:{who['secret_key']}", "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]
+
+
+def curls(gateway, arguments_of):
+    """Runs a curl for each transfer, all at once; asserts that all end well."""
+    fixed = curl(gateway)
     started = [subprocess.Popen([*fixed, *arguments_of(number)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for number in range(TRANSFERS)]
     failures = [one.stderr.read().decode() for one in started if one.wait() != 0]
     assert not failures, f"{len(failures)} of {TRANSFERS} failed: {failures[0][-300:]}"
@@ -84,9 +89,7 @@ def one_gibibyte_goes_up_and_down(_, scratch):
         make(body)
         forget_peak(demo)
         url = f"{gateway.endpoint}/files/giant"
-        who = gateway.people["app"]
-        fixed = ["curl", "-sS", "-f", "--cacert", gateway.ca, "--aws-sigv4", f"aws:amz:{gateway.region}:s3", "-u"]
-        fixed += [f"{who['access_key']}:{who['secret_key']}", "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]
+        fixed = curl(gateway)
         run([*fixed, "-T", body, url])
         down = subprocess.Popen([*fixed, url], stdout=subprocess.PIPE)
         compared = subprocess.run(["cmp", body, "-"], stdin=down.stdout, capture_output=True, timeout=300, check=False)

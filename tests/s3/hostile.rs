@@ -1,34 +1,17 @@
 //! Requests of no sense, rightly signed, from a seed: each gets an answer in S3's form, and none harms the gateway.
 
 use crate::gateway::{Ask, Gateway, Person};
+use crate::numbers::Numbers;
 use http::{HeaderValue, Method};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed ^ (mixed >> 29)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
-    }
-
-    /// Text that fits a value, or nearly, or not at all.
-    fn value(&mut self) -> String {
-        match self.below(4) {
-            0 => (0..self.below(12)).map(|_| char::from(b'!' + u8::try_from(self.below(90)).unwrap())).collect(),
-            1 => format!("{}", self.next() >> self.below(64)),
-            _ => self.one(VALUES).to_owned(),
-        }
+/// Text that fits a value, or nearly, or not at all.
+fn value(numbers: &mut Numbers) -> String {
+    match numbers.below(4) {
+        0 => (0..numbers.below(12)).map(|_| char::from(b'!' + u8::try_from(numbers.below(90)).unwrap())).collect(),
+        1 => format!("{}", numbers.next() >> numbers.below(64)),
+        _ => (*numbers.one(VALUES)).to_owned(),
     }
 }
 
@@ -168,16 +151,17 @@ const BODIES: &[&str] = &[
 
 fn made(numbers: &mut Numbers) -> Ask {
     let methods = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE];
-    let method = methods[numbers.below(methods.len())].clone();
-    let mut ask = Ask::new(method.clone(), numbers.one(PATHS));
+    let method = numbers.one(&methods).clone();
+    let path = numbers.one(PATHS);
+    let mut ask = Ask::new(method.clone(), path);
     let plain = |byte: char| byte.is_ascii_alphanumeric() || "-_.~".contains(byte);
     for _parameter in 0..numbers.below(4) {
-        let (name, value) = (numbers.one(PARAMETERS), numbers.value());
+        let (name, value) = (*numbers.one(PARAMETERS), value(numbers));
         let value: String = value.chars().map(|c| if plain(c) { c.to_string() } else { format!("%{:02X}", u32::from(c)) }).collect();
         ask.query = format!("{}{}{name}={value}", ask.query, if ask.query.is_empty() { "" } else { "&" });
     }
     for _header in 0..numbers.below(4) {
-        let (name, value) = (numbers.one(HEADERS), numbers.value());
+        let (name, value) = (*numbers.one(HEADERS), value(numbers));
         if HeaderValue::from_str(&value).is_ok() && !ask.headers.iter().any(|(other, _)| other == name) {
             ask = ask.with(name, value);
         }
@@ -204,8 +188,7 @@ async fn on_record(gateway: &Gateway, app: &Person) -> HashSet<String> {
 
 #[tokio::test]
 async fn requests_of_no_sense_are_answered_in_form_and_refusals_are_on_record() {
-    let seconds = std::env::var("HOZON_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2.0);
-    let seed = std::env::var("HOZON_FUZZ_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_123);
+    let (seed, seconds) = crate::numbers::asked();
     let (gateway, app) = Gateway::with_app().await;
     gateway.ask(&app, &Ask::put("/files", "")).await.good();
     gateway.ask(&app, &Ask::put("/files/k", "content")).await.good();
