@@ -158,7 +158,9 @@ fn changed(sealed: &mut [u8], edits: &[u8]) -> bool {
 }
 
 fn assert_quotes_nothing(said: &str, bytes: &[u8]) {
-    for line in String::from_utf8_lossy(bytes).lines().skip(1).filter(|line| line.len() >= 20) {
+    // What could be a secret: the words of the refusal, and the file's path, are not all of this alphabet.
+    let is_base64 = |line: &&str| line.len() >= 20 && line.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+    for line in String::from_utf8_lossy(bytes).lines().filter(is_base64) {
         assert!(!said.contains(line), "the refusal quotes the file");
     }
 }
