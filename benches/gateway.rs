@@ -15,7 +15,7 @@ mod direct;
 mod process;
 
 use bytes::Bytes;
-use client::{Connection, Target};
+use client::{Chunked, Connection, Target};
 use process::{Direct, Gateway, Nginx, Weed};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -287,17 +287,18 @@ async fn memory(gateway: &Gateway) {
     println!("64 concurrent transfers of 512 MiB, half up, half down");
     let mut connection = Connection::open(&gateway.target()).await;
     connection.put_with_trailer("/files/half.bin", Bytes::from(vec![0x22; 512 << 20])).await;
-    let body = Bytes::from(vec![0x44; 512 << 20]);
+    // Once for all: making it takes longer than a gateway waits for a request on a new connection.
+    let body = Arc::new(Chunked::of(&Bytes::from(vec![0x44; 512 << 20])));
     let peak = process::watch_memory(gateway.pid());
     let mut tasks = Vec::new();
     for number in 0..64 {
-        let (target, body) = (gateway.target(), body.clone());
+        let (target, body) = (gateway.target(), Arc::clone(&body));
         tasks.push(tokio::spawn(async move {
             let mut connection = Connection::open(&target).await;
             if number % 2 == 0 {
                 connection.get("/files/half.bin", None).await;
             } else {
-                connection.put_with_trailer(&format!("/files/mem/{}", number % 4), body).await;
+                connection.put_chunked(&format!("/files/mem/{number}"), &body).await;
             }
         }));
     }

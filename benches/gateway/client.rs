@@ -55,16 +55,16 @@ impl Connection {
 
     /// As the newest SDKs send: in one unsigned chunk with a CRC64NVME trailer.
     pub(crate) async fn put_with_trailer(&mut self, path: &str, body: Bytes) {
-        let length = body.len();
-        let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &body).to_be_bytes();
-        let crc = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, crc);
-        let end = format!("\r\n0\r\nx-amz-checksum-crc64nvme:{crc}\r\n\r\n");
-        let chunked = [format!("{length:x}\r\n").as_bytes(), &body, end.as_bytes()].concat();
-        let mut request = self.request(Method::PUT, path, Bytes::from(chunked));
+        self.put_chunked(path, &Chunked::of(&body)).await;
+    }
+
+    /// The same, of a body that was put into its chunk before: many connections may send one.
+    pub(crate) async fn put_chunked(&mut self, path: &str, body: &Chunked) {
+        let mut request = self.request(Method::PUT, path, body.framed.clone());
         let headers = request.headers_mut();
         headers.insert("content-encoding", "aws-chunked".parse().unwrap());
         headers.insert("x-amz-trailer", "x-amz-checksum-crc64nvme".parse().unwrap());
-        headers.insert("x-amz-decoded-content-length", length.into());
+        headers.insert("x-amz-decoded-content-length", body.length.into());
         self.client.sign(&mut request, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", SystemClock.now()).unwrap();
         let (status, _) = self.send(request).await;
         assert!(status.is_success(), "PUT {path}: {status}");
@@ -84,5 +84,21 @@ impl Connection {
             bytes += frame.unwrap().into_data().map_or(0, |data| data.len() as u64);
         }
         (status, bytes)
+    }
+}
+
+/// A body in one unsigned chunk, with its CRC64NVME behind it.
+pub(crate) struct Chunked {
+    framed: Bytes,
+    length: usize,
+}
+
+impl Chunked {
+    pub(crate) fn of(body: &Bytes) -> Self {
+        let length = body.len();
+        let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, body).to_be_bytes();
+        let crc = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, crc);
+        let end = format!("\r\n0\r\nx-amz-checksum-crc64nvme:{crc}\r\n\r\n");
+        Self { framed: Bytes::from([format!("{length:x}\r\n").as_bytes(), body, end.as_bytes()].concat()), length }
     }
 }
