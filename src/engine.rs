@@ -4,8 +4,11 @@
 //! arrive made. Meaning is given to rows by `index` (records), `leases` (keys), `identity` (people) and
 //! `audit` (events). Way in: [`Engine`].
 
+mod cells;
 mod rows;
 mod sqlite;
+mod step;
+mod stored;
 
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId, UtcTime,
