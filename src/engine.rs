@@ -5,6 +5,9 @@
 //! `audit` (events). Way in: [`Engine`].
 
 mod cells;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod postgres_settings;
 mod rows;
 mod sqlite;
 mod step;
@@ -23,6 +26,9 @@ pub use rows::{
     VersionRow,
 };
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresEngine;
+pub use postgres_settings::{PostgresSettings, PostgresTls};
 pub use sqlite::{SqliteEngine, SqliteSettings};
 
 /// The database could not do what was asked. Nothing of the transaction has taken effect,

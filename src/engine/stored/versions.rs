@@ -17,7 +17,7 @@ pub(in crate::engine) use version_columns;
 /// The columns of a part, in the order that [`part_of`] takes them.
 macro_rules! part_columns {
     () => {
-        "version, number, attempt, blob, blob_offset, blob_length, offset, length, stream_length, stored_crc, sealed_checksums, \
+        "version, number, attempt, blob, blob_offset, blob_length, \"offset\", length, stream_length, stored_crc, sealed_checksums, \
          kek_version, mac"
     };
 }
