@@ -5,6 +5,8 @@
 //! `audit` (events). Way in: [`Engine`].
 
 mod cells;
+mod checkup;
+mod choice;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod postgres_settings;
@@ -26,6 +28,8 @@ pub use rows::{
     VersionRow,
 };
 
+pub use checkup::{Check, Checkup, Tables, Verdict};
+pub use choice::{IndexSettings, look, open};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresEngine;
 pub use postgres_settings::{PostgresSettings, PostgresTls};
@@ -68,6 +72,9 @@ pub enum EngineError {
         /// Our newest.
         known: u32,
     },
+    /// This program was built without the engine.
+    #[error("this program was built without PostgreSQL: build it with `--features postgres`")]
+    NotBuiltIn,
     /// A transaction panicked. Nothing of it is there; others are not concerned.
     #[error("a transaction of the index broke off")]
     Panicked,

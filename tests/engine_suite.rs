@@ -23,6 +23,7 @@ mod people;
 mod postgres;
 #[cfg(feature = "postgres")]
 #[path = "support/postgres.rs"]
+#[expect(dead_code, reason = "other suites use other parts of it")]
 mod postgres_server;
 #[path = "engine/rows.rs"]
 mod rows;

@@ -7,6 +7,7 @@
 
 mod appender;
 mod buckets;
+mod checkup;
 mod condemned;
 mod directories;
 mod fault;
@@ -27,9 +28,9 @@ mod versions;
 use super::postgres_settings::PostgresSettings;
 use super::step::Step;
 use super::{
-    AccessKeyRow, BucketRow, Changed, Committed, Condemned, Credential, DirectoryChanges, Engine, EngineError, EventKeyRow, Events,
-    FoundEntry, JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token,
-    UploadPartRow, UploadRow, VersionChange, VersionRow, Which,
+    AccessKeyRow, BucketRow, Changed, Checkup, Committed, Condemned, Credential, DirectoryChanges, Engine, EngineError, EventKeyRow,
+    Events, FoundEntry, JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow,
+    Token, UploadPartRow, UploadRow, VersionChange, VersionRow, Which,
 };
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId,
@@ -81,6 +82,14 @@ impl PostgresEngine {
         let housekeeping = tokio::spawn(keep_house(pool.clone(), Arc::clone(&clock))).abort_handle();
         let followed = tokio::sync::Mutex::new(pool.seen().get());
         Ok(Self { appender: Appender::start(pool.clone()), pool, clock, followed, housekeeping })
+    }
+
+    /// Looks at the server and changes nothing.
+    ///
+    /// # Errors
+    /// [`EngineError`] when it cannot be reached.
+    pub async fn look(settings: &PostgresSettings) -> Result<Checkup, EngineError> {
+        checkup::look(settings).await
     }
 
     /// Forgets what need not be kept: tombstones that no cache can miss, counts of strangers beyond their number. The

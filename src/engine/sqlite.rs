@@ -42,7 +42,7 @@ use std::time::Duration;
 use writer::Writer;
 
 /// How the SQLite engine is set up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteSettings {
     /// The database file. Its directory is made if it is not there.
     pub path: PathBuf,

@@ -150,6 +150,18 @@ impl Postgres {
         self.port
     }
 
+    /// The variables of the environment that make a gateway use it.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        let settings = [
+            ("HOSTS", format!("[\"localhost:{}\"]", self.port)),
+            ("DATABASE", "postgres".to_owned()),
+            ("USER", "hozon".to_owned()),
+            ("PASSWORD_FILE", self.password().display().to_string()),
+            ("CA", self.ca().display().to_string()),
+        ];
+        settings.map(|(name, value)| (format!("HOZON__INDEX__POSTGRES__{name}"), value)).into()
+    }
+
     /// The file with the authority that signed the server's certificate.
     pub(crate) fn ca(&self) -> PathBuf {
         self.scratch.path().join("ca.pem")

@@ -11,7 +11,9 @@ use crate::engine::step::Step;
 use futures::FutureExt;
 
 /// Frozen steps from one schema to the next; how many were taken stands in `hozon_schema`.
-const STEPS: [&str; 1] = [include_str!("../migrations/postgres/0001_first.sql")];
+const STEPS: [&str; KNOWN as usize] = [include_str!("../migrations/postgres/0001_first.sql")];
+/// The form of the tables that this program knows best.
+pub(super) const KNOWN: u32 = 1;
 /// Names our advisory locks apart from those of others: "hzon".
 pub(super) const OURS: i64 = 0x687a_6f6e;
 
@@ -43,7 +45,7 @@ async fn steps(session: &Session, schema: &str) -> Result<(), Fault> {
         session.run("CREATE TABLE hozon_schema (one BIGINT PRIMARY KEY CHECK (one = 1), steps BIGINT NOT NULL); INSERT INTO hozon_schema VALUES (1, 0)").await?;
     }
     let taken = session.one("SELECT steps FROM hozon_schema", given![], |row| Cells::new(row, "hozon_schema").number::<u32>()).await?;
-    let (found, known) = (taken.ok_or(EngineError::Corrupt { table: "hozon_schema" })?, u32::try_from(STEPS.len()).unwrap_or(u32::MAX));
+    let (found, known) = (taken.ok_or(EngineError::Corrupt { table: "hozon_schema" })?, KNOWN);
     if found > known {
         return Err(EngineError::TooNew { found, known }.into());
     }
