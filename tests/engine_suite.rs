@@ -160,6 +160,7 @@ macro_rules! behaviours {
                 the_conflict_of_one_writer_is_not_the_failure_of_another,
                 an_event_that_many_retry_is_written_once,
                 a_reader_sees_every_commit_that_was_acknowledged,
+                a_part_that_comes_again_during_the_complete_condemns_nothing_in_use,
                 a_write_whose_caller_leaves_happens_whole_or_not_at_all,
             ],
         });

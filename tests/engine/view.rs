@@ -2,7 +2,7 @@
 
 use crate::rows::directory_token;
 use hozon::domain::{BucketId, EntryId};
-use hozon::engine::{DirectoryRow, Engine, EntryRow};
+use hozon::engine::{DirectoryChanges, DirectoryRow, Engine, EntryRow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -59,6 +59,11 @@ impl View {
             }
             assert!(rows > 0, "a page that is not the last holds something");
         }
+    }
+
+    /// The entries of a page that the view does not know as they are.
+    pub(crate) fn news<'a>(&self, page: &'a DirectoryChanges) -> Vec<&'a EntryRow> {
+        page.entries.iter().filter(|row| self.content.entries.get(&row.id) != Some(row)).collect()
     }
 
     /// The directory as it is now.

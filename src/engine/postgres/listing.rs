@@ -39,20 +39,21 @@ pub(super) async fn changes(
     limit: usize,
 ) -> Result<DirectoryChanges, Fault> {
     let limit = limit.max(1);
-    let page = page(session, (bucket, directory), mark, limit).await?;
-    // What lies beyond the settled mark is told whole: from inside it nobody could ask on.
-    if page.more && page.cut > page.settled { all_of(session, (bucket, directory), mark).await } else { Ok(page.changes) }
+    match page(session, (bucket, directory), mark, limit).await? {
+        Page::Settled(changes) => Ok(changes),
+        // What lies beyond the settled mark is told whole: from inside it nobody could ask on.
+        Page::Unsettled => match page(session, (bucket, directory), mark, usize::MAX).await? {
+            Page::Settled(changes) => Ok(changes),
+            Page::Unsettled => Err(Fault::Again),
+        },
+    }
 }
 
-async fn all_of(session: &Session, place: (BucketId, Token), mark: u64) -> Result<DirectoryChanges, Fault> {
-    page(session, place, mark, usize::MAX / 2).await.map(|page| page.changes)
-}
-
-struct Page {
-    changes: DirectoryChanges,
-    more: bool,
-    cut: u64,
-    settled: u64,
+enum Page {
+    /// It ends where a cache may ask on.
+    Settled(DirectoryChanges),
+    /// It ends beyond that, and holds nothing before it.
+    Unsettled,
 }
 
 async fn page(session: &Session, (bucket, directory): (BucketId, Token), mark: u64, limit: usize) -> Result<Page, Fault> {
@@ -76,14 +77,21 @@ async fn page(session: &Session, (bucket, directory): (BucketId, Token), mark: u
         let mut cells = Cells::new(row, "tombstones");
         Ok((cells.number::<u64>()?, cells.id(EntryId::from_bytes)?))
     })?;
-    let marks = entries.iter().map(|row| row.mark).chain(directories.iter().map(|row| row.mark)).chain(gone.iter().map(|(mark, _)| *mark));
-    let cut = cut(marks, limit);
+    let marks =
+        || entries.iter().map(|row| row.mark).chain(directories.iter().map(|row| row.mark)).chain(gone.iter().map(|(mark, _)| *mark));
+    let cut = match cut(marks(), limit) {
+        Some(cut) if cut > settled => match marks().filter(|mark| *mark <= settled).max() {
+            Some(last) => Some(last),
+            None => return Ok(Page::Unsettled),
+        },
+        cut => cut,
+    };
     if let Some(cut) = cut {
         entries.retain(|row| row.mark <= cut);
         directories.retain(|row| row.mark <= cut);
         gone.retain(|(mark, _)| *mark <= cut);
     }
-    let changes = DirectoryChanges {
+    Ok(Page::Settled(DirectoryChanges {
         entries,
         directories,
         gone: gone.into_iter().map(|(_, id)| id).collect(),
@@ -93,8 +101,7 @@ async fn page(session: &Session, (bucket, directory): (BucketId, Token), mark: u
         epoch,
         horizon,
         run: run.first().map(|row| run_of(&mut Cells::new(row, "runs"))).transpose()?,
-    };
-    Ok(Page { changes, more: cut.is_some(), cut: cut.unwrap_or(0), settled })
+    }))
 }
 
 fn read<T>(rows: &[Row], read: impl Fn(&dyn Columns) -> Result<T, EngineError>) -> Result<Vec<T>, EngineError> {

@@ -12,6 +12,9 @@ use crate::engine::step::Step;
 use crate::engine::stored::uploads::{PART, UPLOAD, part_of, upload_of};
 use crate::engine::{Changed, Committed, Events, UploadPartRow, UploadRow};
 
+/// No part of the upload comes or goes until the transaction ends.
+pub(super) const LOCK: &str = "SELECT 1::bigint FROM uploads WHERE id = $1 FOR UPDATE";
+
 pub(super) async fn create(session: &Session, row: &UploadRow, uploads_max: usize, events: &Events) -> Result<Step<Changed>, Fault> {
     locks::take_uploads(session, row.bucket).await?;
     let counted = "SELECT count(*) FROM uploads WHERE bucket = $1";

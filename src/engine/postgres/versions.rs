@@ -118,22 +118,29 @@ pub(super) async fn parts_after(session: &Session, version: VersionId, after: u3
 /// One transaction on the versions of one key, as [`VersionChange`] says.
 ///
 /// What does not depend on an answer goes out together: locks, conditions, the entry, the version, what it replaces. The
-/// entry comes first among what is written, so its lock orders the numbers of its versions.
+/// entry comes first among what is written, so its lock orders the numbers of its versions. An upload is locked before
+/// its parts are looked at: one that came again in the meantime has condemned the part that it replaced.
 pub(super) async fn commit(session: &Session, change: &VersionChange, now: UtcTime) -> Result<Step<Committed>, Fault> {
     let blobs = new_blobs(change);
     let (entry_sql, entry_values) = directories::statement(&change.entry);
     let revision = "SELECT revision FROM buckets WHERE id = $1";
     let condemned = "SELECT blob FROM condemned WHERE blob = ANY($1::bytea[]) LIMIT 1";
-    let prepared = session.prepared([locks::SHARE_BUCKET_AND_BLOBS, revision, condemned, entry_sql, INSERT, INSERT_PARTS, REMOVE]).await?;
-    let [lock, revision, condemned, entry_statement, insert, insert_parts, remove] = &prepared;
+    let sql = [locks::SHARE_BUCKET_AND_BLOBS, uploads::LOCK, revision, condemned, entry_sql, INSERT, INSERT_PARTS, REMOVE];
+    let [lock, lock_upload, revision, condemned, entry_statement, insert, insert_parts, remove] = &session.prepared(sql).await?;
 
     let [bucket_lock, blob_lock] = locks::bucket_and_blobs(change.bucket);
     let id = entry_of(&change.entry);
     let removing =
         change.remove.iter().map(|(version, revision)| session.send(remove, given![version.as_bytes(), id.as_bytes(), *revision]));
     // Polled in this order, and so sent in it.
-    let (_locked, revisions, condemned, entries, seqs, _parts, removed) = futures::try_join!(
+    let (_locked, _upload, revisions, condemned, entries, seqs, _parts, removed) = futures::try_join!(
         session.send(lock, given![bucket_lock, blob_lock]),
+        async {
+            match &change.upload {
+                Some((upload, _)) => session.send(lock_upload, given![upload.as_bytes()]).await,
+                None => Ok(Vec::new()),
+            }
+        },
         session.send(revision, given![change.bucket.as_bytes()]),
         session.send(condemned, given![blobs.iter().map(Vec::as_slice).collect::<Vec<_>>()]),
         session.send(entry_statement, entry_values),
