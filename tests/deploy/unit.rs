@@ -81,6 +81,10 @@ fn a_gateway_serves_under_the_units_system_call_filter() {
     let refused = confined().args(["/usr/bin/nice", "-n", "5", "/bin/true"]).status().unwrap();
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&refused), Some(31), "{refused}");
 
+    // It lets memory be locked, which the gateway here may not ask for under this machine's limit.
+    let locks = "import ctypes; ctypes.CDLL(None).mlockall(1)";
+    super::ran(confined().args(["/usr/bin/python3", "-c", locks]));
+
     let log = fs::File::create(place.path().join("log")).unwrap();
     let mut demo = confined();
     demo.arg(&program).args(["demo", "--listen", "127.0.0.1:0", "--dir"]).arg(home.join("demo"));
