@@ -295,12 +295,12 @@ fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-/// A gateway that cannot serve, as the balancer sees it: the same certificate, and 503 for whatever is asked.
+/// A gateway that cannot serve, as the balancer sees it: the same certificate, alive, and 503 for whatever else is asked.
 const UNREADY: &str = r#"
 import http.server, ssl, sys
 class Unready(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_error(503)
+        self.send_error(200 if self.path == "/-/healthz" else 503)
 server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Unready)
 tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 tls.load_cert_chain(sys.argv[2] + "/server.pem", sys.argv[2] + "/server.key")
