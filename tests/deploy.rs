@@ -1,6 +1,6 @@
 //! What `deploy/` gives out, checked as far as a machine without a container engine can: names, paths, settings, and
 //! with the programs at hand the unit, the alerts, the balancer and the certificates in use.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up may stop")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot set up may stop")]
 
 #[path = "deploy/cluster.rs"]
 mod cluster;

@@ -219,7 +219,7 @@ impl Manager {
     fn hears_any(&self) -> String {
         let mut message = [0; 512];
         let length = self.socket.recv(&mut message).unwrap();
-        String::from_utf8(message[..length].to_vec()).unwrap()
+        String::from_utf8(message.into_iter().take(length).collect()).unwrap()
     }
 }
 
