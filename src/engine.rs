@@ -4,8 +4,16 @@
 //! arrive made. Meaning is given to rows by `index` (records), `leases` (keys), `identity` (people) and
 //! `audit` (events). Way in: [`Engine`].
 
+mod cells;
+mod checkup;
+mod choice;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod postgres_settings;
 mod rows;
 mod sqlite;
+mod step;
+mod stored;
 
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId, UtcTime,
@@ -20,6 +28,11 @@ pub use rows::{
     VersionRow,
 };
 
+pub use checkup::{Check, Checkup, Tables, Verdict};
+pub use choice::{IndexSettings, look, open};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresEngine;
+pub use postgres_settings::{PostgresSettings, PostgresTls};
 pub use sqlite::{SqliteEngine, SqliteSettings};
 
 /// The database could not do what was asked. Nothing of the transaction has taken effect,
@@ -59,6 +72,9 @@ pub enum EngineError {
         /// Our newest.
         known: u32,
     },
+    /// This program was built without the engine.
+    #[error("this program was built without PostgreSQL: build it with `--features postgres`")]
+    NotBuiltIn,
     /// A transaction panicked. Nothing of it is there; others are not concerned.
     #[error("a transaction of the index broke off")]
     Panicked,

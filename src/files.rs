@@ -1,4 +1,6 @@
-//! Directories that are there after a power cut.
+//! Directories that are there after a power cut, and files that hold secrets.
+
+pub mod secret_file;
 
 use std::fs::{DirBuilder, File};
 use std::io;

@@ -18,6 +18,13 @@ mod load;
 mod model;
 #[path = "engine/people.rs"]
 mod people;
+#[cfg(feature = "postgres")]
+#[path = "engine/postgres.rs"]
+mod postgres;
+#[cfg(feature = "postgres")]
+#[path = "support/postgres.rs"]
+#[expect(dead_code, reason = "other suites use other parts of it")]
+mod postgres_server;
 #[path = "engine/rows.rs"]
 mod rows;
 #[path = "engine/runs.rs"]
@@ -35,12 +42,13 @@ mod view;
 
 /// Makes one test of each behaviour, for the engine that `$fresh` makes empty.
 macro_rules! suite {
-    ($engine:ident, $fresh:path, { $($module:ident: [$($behaviour:ident),+ $(,)?]),+ $(,)? }) => {
+    ($engine:ident, $fresh:expr, $with:tt, { $($module:ident: [$($behaviour:ident),+ $(,)?]),+ $(,)? }) => {
         mod $engine {
             $(mod $module {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                #$with
                 async fn $behaviour() {
-                    let (engine, _place) = $fresh();
+                    let (engine, _place) = $fresh;
                     crate::$module::$behaviour(engine).await;
                 })+
             })+
@@ -50,8 +58,8 @@ macro_rules! suite {
 
 /// Every behaviour, for one engine.
 macro_rules! behaviours {
-    ($engine:ident, $fresh:path) => {
-        suite!($engine, $fresh, {
+    ($engine:ident, $fresh:expr, $with:tt) => {
+        suite!($engine, $fresh, $with, {
             people: [
                 a_tenant_comes_with_its_keys_and_secrets,
                 key_versions_come_oldest_first,
@@ -158,4 +166,6 @@ macro_rules! behaviours {
     };
 }
 
-behaviours!(on_sqlite, crate::sqlite::fresh);
+behaviours!(on_sqlite, crate::sqlite::fresh(), [doc = "Needs nothing."]);
+#[cfg(feature = "postgres")]
+behaviours!(on_postgres, crate::postgres::fresh().await, [ignore = "needs PostgreSQL"]);

@@ -3,7 +3,7 @@ use crate::audit::{Journal, OutcomeLog, ProviderLog};
 use crate::blob::{BlobSettings, BlobStore};
 use crate::config::{Profile, Settings};
 use crate::domain::{Clock, JobTypes, Live, NodeId, RecordClasses, SystemClock, limits};
-use crate::engine::{Engine, SqliteEngine};
+use crate::engine::{self, Engine, IndexSettings};
 use crate::identity::{Authenticator, People};
 use crate::index::Index;
 use crate::keys::Keyring;
@@ -72,7 +72,7 @@ impl Services {
         let aead = Aead::checked(settings.aead)?;
         let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
         apart(&root, settings)?;
-        let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
+        let engine = engine::open(&settings.index, Arc::clone(&clock)).await?;
         let blobs = BlobStore::open(&settings.store)?;
         let monotonic: Arc<dyn Monotonic> = Arc::new(SystemMonotonic::start());
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, Arc::clone(&monotonic)));
@@ -138,7 +138,11 @@ pub fn apart(root: &Root, settings: &Settings) -> Result<(), StartError> {
         BlobSettings::Local { directory } => Some(directory.as_path()),
         BlobSettings::Memory | BlobSettings::S3(_) => None,
     };
-    for data in blobs.into_iter().chain(settings.index.path.parent()).filter(|data| data.exists()) {
+    let index = match &settings.index {
+        IndexSettings::Sqlite(settings) => settings.path.parent(),
+        IndexSettings::Postgres(_) => None,
+    };
+    for data in blobs.into_iter().chain(index).filter(|data| data.exists()) {
         root.check_production(data).map_err(StartError::RootWithData)?;
     }
     Ok(())

@@ -74,8 +74,23 @@ impl Default for Admin {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { path: PathBuf::from("/var/lib/hozon/index.sqlite"), readers: Within::near(4) }
+        Self { path: PathBuf::from("/var/lib/hozon/index.sqlite"), readers: Within::near(4), postgres: None }
     }
+}
+
+/// Connections to a database that is named without saying how many.
+pub(super) fn database_connections() -> Within<2, 1_000> {
+    Within::near(16)
+}
+
+/// Seconds to connect in, where none are said.
+pub(super) fn database_connect_secs() -> Within<1, 60> {
+    Within::near(5)
+}
+
+/// Seconds to answer in, where none are said.
+pub(super) fn database_answer_secs() -> Within<1, 300> {
+    Within::near(15)
 }
 
 impl Default for Store {

@@ -13,8 +13,7 @@ const NEED_RESTART: &[(&str, Differs)] = &[
     ("listener.tls", |old, new| versions(old) != versions(new)),
     ("admin.socket", |old, new| old.admin_socket != new.admin_socket),
     ("admin.metrics_listen", |old, new| old.metrics_listen != new.metrics_listen),
-    ("index.path", |old, new| old.index.path != new.index.path),
-    ("index.readers", |old, new| old.index.readers != new.index.readers),
+    ("index", |old, new| old.index != new.index),
     ("store", |old, new| old.store != new.store),
     ("root.key_file", |old, new| old.root.key_file != new.root.key_file),
     ("root.passphrase_file", |old, new| old.root.passphrase_file != new.root.passphrase_file),
@@ -31,7 +30,7 @@ fn versions(settings: &Settings) -> Option<crate::listener::TlsVersions> {
 }
 
 impl Settings {
-    /// The names of all settings that a running gateway cannot take over; `store` stands for its whole section.
+    /// The names of all settings that a running gateway cannot take over; `index` and `store` stand for their whole sections.
     pub fn needing_restart() -> impl Iterator<Item = &'static str> {
         NEED_RESTART.iter().map(|(name, _)| *name)
     }

@@ -1,10 +1,10 @@
 use super::Profile;
 use super::catalogue;
 use super::error::{ConfigError, Conflict};
-use super::raw::{Cipher, Cors, Form, Level, Listener, Raw, Tls};
+use super::raw::{Cipher, Cors, DatabaseHost, Form, Index, Level, Listener, Raw, Tls};
 use crate::blob::{BlobSettings, S3Settings};
 use crate::domain::{JobTypes, RecordClasses};
-use crate::engine::SqliteSettings;
+use crate::engine::{IndexSettings, PostgresSettings, PostgresTls, SqliteSettings};
 use crate::leases::LeaseSettings;
 use crate::listener::{CorsSettings, ListenerSettings, TlsSettings, TlsVersions, WireSettings};
 use crate::root::{Passphrase, Protection};
@@ -33,7 +33,7 @@ pub struct Settings {
     /// The loopback address of metrics and health, beside the socket.
     pub metrics_listen: Option<SocketAddr>,
     /// Where the index is.
-    pub index: SqliteSettings,
+    pub index: IndexSettings,
     /// Where blobs are.
     pub store: BlobSettings,
     /// Where the root key is.
@@ -161,7 +161,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
         presign_life_max: raw.s3.presign_secs_max.seconds(),
         admin_socket: place(raw.admin.socket),
         metrics_listen: raw.admin.metrics_listen.map(|address| address.0),
-        index: SqliteSettings { path: place(raw.index.path), readers: raw.index.readers.size() },
+        index: index(raw.index, place).map_err(conflict)?,
         store,
         root: RootSettings { key_file: place(raw.root.key_file), passphrase_file: raw.root.passphrase_file.map(place) },
         leases: LeaseSettings { life: raw.keys.lease_secs.seconds() },
@@ -184,6 +184,31 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
             },
         },
     })
+}
+
+fn index(raw: Index, place: impl Fn(PathBuf) -> PathBuf) -> Result<IndexSettings, Conflict> {
+    let Some(postgres) = raw.postgres else {
+        return Ok(IndexSettings::Sqlite(SqliteSettings { path: place(raw.path), readers: raw.readers.size() }));
+    };
+    if postgres.hosts.is_empty() {
+        return Err(Conflict::NoDatabase);
+    }
+    let tls = match postgres.ca {
+        Some(ca) => PostgresTls::Verified { ca: place(ca) },
+        None if postgres.hosts.iter().all(DatabaseHost::is_here) => PostgresTls::Off,
+        None => return Err(Conflict::DatabaseInClear),
+    };
+    Ok(IndexSettings::Postgres(PostgresSettings {
+        hosts: postgres.hosts.into_iter().map(|host| (host.host, host.port)).collect(),
+        database: postgres.database,
+        schema: postgres.schema.0,
+        user: postgres.user,
+        password_file: postgres.password_file.map(place),
+        tls,
+        connections_max: postgres.connections_max.size(),
+        connect_time_max: postgres.connect_secs_max.seconds(),
+        answer_time_max: postgres.answer_secs_max.seconds(),
+    }))
 }
 
 fn rates(raw: &Listener) -> RateSettings {

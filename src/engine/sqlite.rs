@@ -3,7 +3,6 @@
 //! A write is durable when it returns (`synchronous=FULL`). One process holds the file at a time.
 
 mod buckets;
-mod cells;
 mod checkpointer;
 mod condemned;
 mod directories;
@@ -27,9 +26,12 @@ use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId,
     UtcTime, VersionId, limits,
 };
+use crate::engine::cells::{Cell, Columns};
+use crate::engine::step::Step;
 use async_trait::async_trait;
 use checkpointer::Checkpointer;
 use readers::Readers;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use schema::Purpose;
 use std::fs::{File, OpenOptions};
@@ -37,10 +39,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use writer::{Step, Writer};
+use writer::Writer;
 
 /// How the SQLite engine is set up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteSettings {
     /// The database file. Its directory is made if it is not there.
     pub path: PathBuf,
@@ -143,6 +145,18 @@ fn failure(error: rusqlite::Error) -> EngineError {
     }
 }
 
+impl Columns for Row<'_> {
+    fn cell(&self, at: usize) -> Option<Cell<'_>> {
+        match self.get_ref(at).ok()? {
+            ValueRef::Null => Some(Cell::Null),
+            ValueRef::Integer(number) => Some(Cell::Number(number)),
+            ValueRef::Blob(bytes) => Some(Cell::Bytes(bytes)),
+            ValueRef::Text(text) => std::str::from_utf8(text).ok().map(Cell::Text),
+            ValueRef::Real(_) => None,
+        }
+    }
+}
+
 fn rows_changed(connection: &Connection, sql: &str, values: impl Params) -> Result<usize, EngineError> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(failure)
 }
@@ -155,7 +169,7 @@ fn one<T>(
     connection: &Connection,
     sql: &str,
     values: impl Params,
-    read: impl FnOnce(&Row<'_>) -> Result<T, EngineError>,
+    read: impl FnOnce(&dyn Columns) -> Result<T, EngineError>,
 ) -> Result<Option<T>, EngineError> {
     let mut statement = connection.prepare_cached(sql).map_err(failure)?;
     statement.query_row(values, |row| Ok(read(row))).optional().map_err(failure)?.transpose()
@@ -165,7 +179,7 @@ fn all<T>(
     connection: &Connection,
     sql: &str,
     values: impl Params,
-    read: impl Fn(&Row<'_>) -> Result<T, EngineError>,
+    read: impl Fn(&dyn Columns) -> Result<T, EngineError>,
 ) -> Result<Vec<T>, EngineError> {
     let mut statement = connection.prepare_cached(sql).map_err(failure)?;
     let mut rows = statement.query(values).map_err(failure)?;

@@ -4,6 +4,7 @@ use super::ran;
 use super::yaml::{document, entries, text, texts};
 use hozon::blob::BlobSettings;
 use hozon::config::{self, Settings};
+use hozon::engine::{IndexSettings, PostgresTls};
 use hozon::listener::WireSettings;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
@@ -46,18 +47,6 @@ fn settings(text: &str) -> Settings {
     let file = place.path().join("hozon.toml");
     fs::write(&file, text).unwrap();
     config::read(&file, std::iter::empty()).unwrap_or_else(|error| panic!("{}", hozon::domain::causes(&error)))
-}
-
-/// The configuration as this build can read it. Until it knows PostgreSQL, all but that section is read.
-fn readable() -> String {
-    let text = shipped("hozon.toml");
-    assert!(text.contains("[index]\nengine = \"postgres\"\n\n[index.postgres]\nhosts = "), "{text}");
-    if fs::read_to_string("config/hozon.toml").unwrap().contains("[index.postgres]") {
-        return text;
-    }
-    let (before, rest) = text.split_once("[index]\n").unwrap();
-    let (_index, after) = rest.split_once("[store.s3]\n").unwrap();
-    format!("{before}[store.s3]\n{after}")
 }
 
 #[test]
@@ -136,7 +125,7 @@ fn whatever_a_service_names_is_there() {
 
 #[test]
 fn the_gateways_configuration_is_read_by_hozon_and_fits_the_cluster() {
-    let settings = settings(&readable());
+    let settings = settings(&shipped("hozon.toml"));
     assert_eq!(settings.deviations(), []);
     let compose = compose();
     let gateways: Vec<_> = entries(&compose["services"]).filter(|(name, _)| name.starts_with("gateway-")).collect();
@@ -164,11 +153,12 @@ fn the_gateways_configuration_is_read_by_hozon_and_fits_the_cluster() {
         assert!(balancer.contains(&format!("server {name} {name}:{}\n", settings.listener.address.port())), "{name}");
     }
     let postgres = &compose["services"]["postgres"];
-    let toml: toml::Table = shipped("hozon.toml").parse().unwrap();
-    let index = &toml["index"]["postgres"];
-    assert_eq!(index["user"].as_str(), postgres["environment"]["POSTGRES_USER"].as_str());
-    assert_eq!(index["database"].as_str(), postgres["environment"]["POSTGRES_DB"].as_str());
-    assert_eq!(index["hosts"][0].as_str(), Some("postgres:5432"));
+    let IndexSettings::Postgres(index) = &settings.index else { panic!("the index takes more than one gateway") };
+    assert_eq!(Some(index.user.as_str()), postgres["environment"]["POSTGRES_USER"].as_str());
+    assert_eq!(Some(index.database.as_str()), postgres["environment"]["POSTGRES_DB"].as_str());
+    assert_eq!(index.hosts, [("postgres".to_owned(), 5_432)]);
+    assert!(matches!(&index.tls, PostgresTls::Verified { ca } if ca == Path::new("/run/secrets/ca")));
+    assert!(shipped("pg_hba.conf").contains(&format!("hostssl  {}  {}  all    scram-sha-256\n", index.database, index.user)));
 }
 
 /// A copy of the cluster's directory after `prepare`.
@@ -258,9 +248,9 @@ fn until(reached: impl Fn() -> bool, log: &Path) {
 /// One of the cluster's gateways as far as one machine can have it: its certificate, key, name and root, a local index and store.
 fn gateway(place: &Path) -> (Running, String) {
     let ours = format!("{}/secrets/", place.display());
-    let (before, rest) = readable().split_once("[store.s3]\n").map(|(before, rest)| (before.to_owned(), rest.to_owned())).unwrap();
+    let text = shipped("hozon.toml");
+    let (before, rest) = text.split_once("[index.postgres]\n").unwrap();
     let after = rest.split_once("[root]\n").unwrap().1;
-    let before = before.split_once("[index]\n").map_or(before.as_str(), |(before, _)| before);
     let text = format!("{before}[index]\npath = \"index/index.sqlite\"\n[store]\ndirectory = \"blobs\"\n[root]\n{after}")
         .replace("0.0.0.0:9000", "127.0.0.1:0")
         .replace("127.0.0.1:9464", "127.0.0.1:0")

@@ -1,6 +1,7 @@
 //! The systemd unit.
 
 use super::ran;
+use hozon::engine::IndexSettings;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,8 @@ fn the_unit_fits_the_program() {
     assert!(files > shipped.listener.connections_max * 4);
     // What the shipped configuration writes, it may.
     assert!(shipped.admin_socket.starts_with(Path::new("/run").join(setting("RuntimeDirectory"))));
-    assert!(shipped.index.path.starts_with(Path::new("/var/lib").join(setting("StateDirectory"))));
+    let IndexSettings::Sqlite(index) = &shipped.index else { panic!("the shipped index is a file") };
+    assert!(index.path.starts_with(Path::new("/var/lib").join(setting("StateDirectory"))));
     assert!(setting("ExecStart").ends_with("serve --config /etc/hozon/hozon.toml"));
 }
 

@@ -142,7 +142,8 @@ pub(crate) async fn a_parent_is_told_only_when_a_directory_comes_to_life_or_dies
     put(&engine, &bucket, "a/y").await;
     put_over(&engine, &bucket, "a/x", marker).await;
     let quiet = engine.directory_changes(bucket.id, directory_token(""), root.mark, 100).await.unwrap();
-    assert!(quiet.directories.is_empty());
+    // An engine may tell again what a cache knows, but nothing has marked it anew.
+    assert!(quiet.directories.iter().all(|row| root.rows[&row.id].mark == row.mark));
     put_over(&engine, &bucket, "a/y", marker).await;
     root.refresh(&engine, bucket.id, "", 100).await;
     assert!(root.content.directories.values().all(|(_, live)| !live));
