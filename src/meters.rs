@@ -82,6 +82,11 @@ struct DirectionLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DependencyLabels {
+    dependency: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct CodeLabels {
     code: &'static str,
 }
@@ -107,6 +112,7 @@ pub struct Meters {
     deleted_blobs: Counter,
     spared_blobs: Counter,
     collector_held: Gauge,
+    dependency_up: Family<DependencyLabels, Gauge>,
     panics: Counter,
 }
 
@@ -142,6 +148,7 @@ impl Meters {
             deleted_blobs: enter(&mut registry, &table::DELETED_BLOBS, Counter::default()),
             spared_blobs: enter(&mut registry, &table::SPARED_BLOBS, Counter::default()),
             collector_held: enter(&mut registry, &table::COLLECTOR_HELD, Gauge::default()),
+            dependency_up: enter(&mut registry, &table::DEPENDENCY_UP, Family::default()),
             panics: enter(&mut registry, &table::PANICS, Counter::default()),
             registry,
         }
@@ -215,6 +222,16 @@ impl Meters {
         self.collector_held.set(0);
     }
 
+    /// Shows that something that the gateway needs has answered.
+    pub fn dependency_up(&self, dependency: &'static str) {
+        self.dependency_up.get_or_create(&DependencyLabels { dependency }).set(1);
+    }
+
+    /// Shows that something that the gateway needs does not do its work.
+    pub fn dependency_down(&self, dependency: &'static str) {
+        self.dependency_up.get_or_create(&DependencyLabels { dependency }).set(0);
+    }
+
     /// Counts a handler that panicked; its caller got an internal error.
     pub fn panicked(&self) {
         self.panics.inc();
@@ -278,6 +295,7 @@ mod tests {
         meters.blobs_deleted(1);
         meters.blobs_spared(1);
         meters.collector_held();
+        meters.dependency_up("index");
         meters.panicked();
         meters
     }

@@ -34,21 +34,29 @@ fn can_serve(dependencies: &[Dependency]) -> bool {
 }
 
 async fn dependencies(services: &AdminServices) -> Vec<Dependency> {
-    let (index, store, keys, collector) = tokio::join!(index(services), store(services), keys(services), collector(services));
-    vec![dependency("index", index), dependency("store", store), dependency("keys", keys), dependency(COLLECTOR, collector)]
+    let asked = asked(services).await.into_iter();
+    asked.map(|(name, problem)| Dependency { name: name.to_owned(), ready: problem.is_none(), problem }).collect()
 }
 
-/// `GET /metrics`.
-pub(super) fn metrics(services: &AdminServices) -> Answered {
+/// What the gateway needs, each with what is wrong with it.
+async fn asked(services: &AdminServices) -> Vec<(&'static str, Option<String>)> {
+    let (index, store, keys, collector) = tokio::join!(index(services), store(services), keys(services), collector(services));
+    vec![("index", index), ("store", store), ("keys", keys), (COLLECTOR, collector)]
+}
+
+/// `GET /metrics`. What the gateway needs is asked first.
+pub(super) async fn metrics(services: &AdminServices) -> Answered {
+    for (name, problem) in asked(services).await {
+        match problem {
+            None => services.meters.dependency_up(name),
+            Some(_) => services.meters.dependency_down(name),
+        }
+    }
     let page = services.meters.render().map_err(|_| Problem::bad("a meter has no text form"))?;
     let mut answer = Response::new(Full::<Bytes>::from(page));
     let kind = header::HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     Ok(answer)
-}
-
-fn dependency(name: &str, problem: Option<String>) -> Dependency {
-    Dependency { name: name.to_owned(), ready: problem.is_none(), problem }
 }
 
 async fn index(services: &AdminServices) -> Option<String> {

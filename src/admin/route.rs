@@ -57,7 +57,7 @@ async fn route(asked: &Asked<'_>, method: &Method, path: &[&str]) -> Answered {
     match (method.as_str(), path) {
         ("GET", ["healthz"]) => Ok(Response::new(Full::from("ok\n"))),
         ("GET", ["readyz"]) => health::ready(asked.services).await,
-        ("GET", ["metrics"]) => health::metrics(asked.services),
+        ("GET", ["metrics"]) => health::metrics(asked.services).await,
         ("GET", ["v1", "store"]) => store::show(asked).await,
         ("POST", ["v1", "store", "accept"]) => store::accept(asked).await,
         ("GET", ["v1", "tenants"]) => tenants::list(asked).await,

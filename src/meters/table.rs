@@ -55,6 +55,8 @@ pub(super) const SPARED_BLOBS: Meter =
     meter("spared_blobs", "Blobs found condemned though a row names them, which hozon never does: somebody wrote to the index", None, &[]);
 pub(super) const COLLECTOR_HELD: Meter =
     meter("collector_held", "1 while nothing is collected, because the index is not the newest that the store has seen", None, &[]);
+pub(super) const DEPENDENCY_UP: Meter =
+    meter("dependency_up", "1 while what the gateway needs answered when it was last asked: at each scrape", None, &["dependency"]);
 pub(super) const PANICS: Meter = meter("panics", "Handlers that stopped by a panic", None, &[]);
 
 /// Every meter there is.
@@ -72,5 +74,6 @@ pub const TABLE: &[Meter] = &[
     DELETED_BLOBS,
     SPARED_BLOBS,
     COLLECTOR_HELD,
+    DEPENDENCY_UP,
     PANICS,
 ];

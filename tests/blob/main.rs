@@ -11,6 +11,7 @@ mod probe;
 mod remote;
 #[cfg(feature = "s3-store")]
 #[path = "../support/weed.rs"]
+#[expect(dead_code, reason = "other suites use other parts of it")]
 mod weed;
 
 use frames::{Version, body};

@@ -3,7 +3,7 @@
 import time
 
 from botocore.exceptions import ClientError
-from harness import KIB, Suite, equal, payload
+from harness import KIB, Suite, equal, payload, run
 
 suite = Suite("index away")
 BODY = payload(300 * KIB)
@@ -34,6 +34,8 @@ def while_it_is_away_everything_is_refused_in_time(gateway, _):
     equal(refusal_of(s3.put_object, Bucket="files", Key="away/new", Body=BODY), unavailable, "put")
     equal(refusal_of(s3.list_objects_v2, Bucket="files"), unavailable, "list")
     equal(refusal_of(s3.list_buckets), unavailable, "buckets")
+    shown = run(["curl", "-s", "--unix-socket", gateway.facts["admin"], "http://admin/metrics"]).stdout.decode()
+    assert 'hozon_dependency_up{dependency="index"} 0' in shown and 'hozon_dependency_up{dependency="store"} 1' in shown, shown
     health = gateway.program("doctor", "--config", gateway.facts["config"], check=False)
     assert health.returncode == 1 and b"not ready" in health.stdout + health.stderr, health.stdout
 
