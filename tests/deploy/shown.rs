@@ -19,6 +19,7 @@ impl Shown {
         meters.request_ended(Observed { operation: "GetObject", refusal: Some("AccessDenied") }, 403, Duration::ZERO);
         meters.bytes(Direction::In, 1);
         meters.connection_ended(ConnectionEnd::Idle);
+        meters.dependency_up("index");
         let page = meters.render().unwrap();
         let mut series = BTreeMap::from([("up".to_owned(), labels(&[]))]);
         for meter in TABLE {
@@ -91,6 +92,7 @@ fn is_value(label: &str, value: &str) -> bool {
         "code" => &["src/s3/fault.rs", "src/listener/refusal.rs"],
         "reason" | "direction" => &["src/meters.rs"],
         "operation" => &["src/s3/operations.rs"],
+        "dependency" => &["src/admin/health.rs"],
         _ => return false,
     };
     sources.iter().any(|source| fs::read_to_string(source).unwrap().contains(&format!("\"{value}\"")))
