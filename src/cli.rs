@@ -13,6 +13,7 @@ mod failure;
 mod operator;
 mod output;
 mod principal;
+mod ready;
 mod root;
 mod serve;
 mod store;
@@ -53,6 +54,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         match command {
             Command::Demo(asked) => demo::run(asked).await,
             Command::Serve(asked) => serve::run(asked).await,
+            Command::Ready => ready::run(&operator, output).await,
             Command::Doctor(asked) => doctor::run(asked, output).await,
             Command::Root(asked) => root::run(asked, output),
             Command::Store(asked) => store::run(asked, &operator, output).await,

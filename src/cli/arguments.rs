@@ -25,6 +25,8 @@ pub(super) enum Command {
     Demo(demo::Arguments),
     /// Run a gateway.
     Serve(serve::Arguments),
+    /// Ask whether the running gateway can serve, and what it misses. Exit code 1 when it cannot.
+    Ready,
     /// Check whether a gateway could run here, and say what is missing.
     Doctor(doctor::Arguments),
     /// Make the root key, once for each installation.
