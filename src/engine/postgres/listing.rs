@@ -39,24 +39,20 @@ pub(super) async fn changes(
     limit: usize,
 ) -> Result<DirectoryChanges, Fault> {
     let limit = limit.max(1);
-    match page(session, (bucket, directory), mark, limit).await? {
-        Page::Settled(changes) => Ok(changes),
-        // What lies beyond the settled mark is told whole: from inside it nobody could ask on.
-        Page::Unsettled => match page(session, (bucket, directory), mark, usize::MAX).await? {
-            Page::Settled(changes) => Ok(changes),
-            Page::Unsettled => Err(Fault::Again),
-        },
+    if let Some(page) = page(session, (bucket, directory), mark, limit).await? {
+        return Ok(page);
     }
+    // What lies beyond the settled mark is told whole: from inside it nobody could ask on.
+    page(session, (bucket, directory), mark, usize::MAX).await?.ok_or(Fault::Again)
 }
 
-enum Page {
-    /// It ends where a cache may ask on.
-    Settled(DirectoryChanges),
-    /// It ends beyond that, and holds nothing before it.
-    Unsettled,
-}
-
-async fn page(session: &Session, (bucket, directory): (BucketId, Token), mark: u64, limit: usize) -> Result<Page, Fault> {
+/// A page that ends where a cache may ask on; nothing if all of it lies beyond that.
+async fn page(
+    session: &Session,
+    (bucket, directory): (BucketId, Token),
+    mark: u64,
+    limit: usize,
+) -> Result<Option<DirectoryChanges>, Fault> {
     let [now, entries, directories, gone, run] = session.prepared([NOW, ENTRIES, DIRECTORIES, GONE, runs::OF_DIRECTORY]).await?;
     let since = || given![bucket.as_bytes(), &directory.0, mark, whole(limit as u64).saturating_add(1)];
     // One snapshot for all, and one round trip: sent in this order.
@@ -82,7 +78,7 @@ async fn page(session: &Session, (bucket, directory): (BucketId, Token), mark: u
     let cut = match cut(marks(), limit) {
         Some(cut) if cut > settled => match marks().filter(|mark| *mark <= settled).max() {
             Some(last) => Some(last),
-            None => return Ok(Page::Unsettled),
+            None => return Ok(None),
         },
         cut => cut,
     };
@@ -91,7 +87,7 @@ async fn page(session: &Session, (bucket, directory): (BucketId, Token), mark: u
         directories.retain(|row| row.mark <= cut);
         gone.retain(|(mark, _)| *mark <= cut);
     }
-    Ok(Page::Settled(DirectoryChanges {
+    Ok(Some(DirectoryChanges {
         entries,
         directories,
         gone: gone.into_iter().map(|(_, id)| id).collect(),
