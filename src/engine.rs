@@ -7,6 +7,7 @@
 mod cells;
 mod checkup;
 mod choice;
+mod copy;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod postgres_settings;
@@ -14,6 +15,7 @@ mod rows;
 mod sqlite;
 mod step;
 mod stored;
+mod tables;
 
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId, UtcTime,
@@ -21,6 +23,7 @@ use crate::domain::{
 };
 use async_trait::async_trait;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 pub use rows::{
     AccessKeyRow, BucketRow, Condemned, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, JournalRow, KekRow, Nullness, PartRow,
@@ -29,11 +32,13 @@ pub use rows::{
 };
 
 pub use checkup::{Check, Checkup, Tables, Verdict};
-pub use choice::{IndexSettings, look, open};
+pub use choice::{IndexSettings, load, look, open};
+pub use copy::{Batch, CopyError, Tally};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresEngine;
 pub use postgres_settings::{PostgresSettings, PostgresTls};
 pub use sqlite::{SqliteEngine, SqliteSettings};
+pub use tables::{Column, Kind, LEFT_BEHIND, TABLES, Table};
 
 /// The database could not do what was asked. Nothing of the transaction has taken effect,
 /// unless the variant says that this is not known.
@@ -367,6 +372,8 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
 
     /// Whether a write would succeed now, within `within`: for readiness.
     async fn probe(&self, within: Duration) -> Result<(), EngineError>;
+    /// Sends every row of [`TABLES`], all as they were at one moment, while others go on writing.
+    async fn dump(&self, out: mpsc::Sender<Batch>) -> Result<(), CopyError>;
     /// How many versions there are: for reports and tests.
     async fn count_versions(&self) -> Result<u64, EngineError>;
 }

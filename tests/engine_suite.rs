@@ -8,6 +8,8 @@
 mod buckets;
 #[path = "engine/condemned.rs"]
 mod condemned;
+#[path = "engine/copies.rs"]
+mod copies;
 #[path = "engine/journal.rs"]
 mod journal;
 #[path = "engine/listing.rs"]

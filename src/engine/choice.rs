@@ -1,6 +1,7 @@
-use super::{Checkup, Engine, EngineError, PostgresSettings, SqliteEngine, SqliteSettings};
+use super::{Batch, Checkup, CopyError, Engine, EngineError, PostgresSettings, SqliteEngine, SqliteSettings};
 use crate::domain::Clock;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// Which database holds the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,20 @@ pub async fn open(settings: &IndexSettings, clock: Arc<dyn Clock>) -> Result<Arc
     match settings {
         IndexSettings::Sqlite(settings) => Ok(Arc::new(SqliteEngine::open(settings, clock)?)),
         IndexSettings::Postgres(settings) => open_postgres(settings, clock).await,
+    }
+}
+
+/// Fills an empty index with a whole copy, or leaves it empty. A copy that ends in an error is none.
+///
+/// # Errors
+/// [`CopyError`], also when the index is not empty.
+pub async fn load(settings: &IndexSettings, batches: mpsc::Receiver<Result<Batch, CopyError>>, clock: &dyn Clock) -> Result<(), CopyError> {
+    match settings {
+        IndexSettings::Sqlite(settings) => SqliteEngine::load(settings, batches, clock).await,
+        #[cfg(feature = "postgres")]
+        IndexSettings::Postgres(settings) => super::PostgresEngine::load(settings, batches).await,
+        #[cfg(not(feature = "postgres"))]
+        IndexSettings::Postgres(_) => Err(EngineError::NotBuiltIn.into()),
     }
 }
 

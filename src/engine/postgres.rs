@@ -9,6 +9,7 @@ mod appender;
 mod buckets;
 mod checkup;
 mod condemned;
+mod copy;
 mod directories;
 mod fault;
 mod given;
@@ -28,9 +29,9 @@ mod versions;
 use super::postgres_settings::PostgresSettings;
 use super::step::Step;
 use super::{
-    AccessKeyRow, BucketRow, Changed, Checkup, Committed, Condemned, Credential, DirectoryChanges, Engine, EngineError, EventKeyRow,
-    Events, FoundEntry, JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow,
-    Token, UploadPartRow, UploadRow, VersionChange, VersionRow, Which,
+    AccessKeyRow, Batch, BucketRow, Changed, Checkup, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
+    EventKeyRow, Events, FoundEntry, JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow,
+    TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionRow, Which,
 };
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId,
@@ -45,10 +46,13 @@ use pool::Pool;
 use session::Session;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 /// How often what need not be kept is looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+/// How long one statement of a load may take: it counts the rows of a whole table.
+const LOAD_TIME_MAX: Duration = Duration::from_secs(600);
 /// Rows that one transaction forgets.
 const FORGOTTEN_AT_ONCE: usize = 1_000;
 
@@ -90,6 +94,20 @@ impl PostgresEngine {
     /// [`EngineError`] when it cannot be reached.
     pub async fn look(settings: &PostgresSettings) -> Result<Checkup, EngineError> {
         checkup::look(settings).await
+    }
+
+    /// Fills an empty index with a whole copy, or leaves it empty.
+    ///
+    /// # Errors
+    /// [`CopyError`], also when it is not empty or the batches break off.
+    pub async fn load(settings: &PostgresSettings, mut batches: mpsc::Receiver<Result<Batch, CopyError>>) -> Result<(), CopyError> {
+        let pool = Pool::new(&PostgresSettings { answer_time_max: LOAD_TIME_MAX, ..settings.clone() })?;
+        schema::migrate(&pool, &settings.schema).await?;
+        let session = pool.session().await?;
+        let loaded = copy::load(&session, &mut batches).await;
+        // Whatever was not committed is undone with the connection.
+        session.close();
+        loaded
     }
 
     /// Forgets what need not be kept: tombstones that no cache can miss, counts of strangers beyond their number. The
@@ -404,6 +422,13 @@ impl Engine for PostgresEngine {
     async fn probe(&self, within: Duration) -> Result<(), EngineError> {
         let touch = self.write((), |session, ()| async move { store::probe(session).await.map(Step::Keep) }.boxed());
         tokio::time::timeout(within, touch).await.map_err(|_| EngineError::Busy)?
+    }
+
+    async fn dump(&self, out: mpsc::Sender<Batch>) -> Result<(), CopyError> {
+        let session = self.pool.session().await?;
+        let dumped = copy::dump(&session, &out).await;
+        session.close();
+        dumped
     }
 
     async fn count_versions(&self) -> Result<u64, EngineError> {

@@ -5,6 +5,7 @@
 mod buckets;
 mod checkpointer;
 mod condemned;
+mod copy;
 mod directories;
 mod journal;
 mod listing;
@@ -18,9 +19,9 @@ mod versions;
 mod writer;
 
 use super::{
-    AccessKeyRow, BucketRow, Changed, Committed, Condemned, Credential, DirectoryChanges, Engine, EngineError, EventKeyRow, Events,
-    FoundEntry, JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token,
-    UploadPartRow, UploadRow, VersionChange, VersionRow, Which,
+    AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
+    EventKeyRow, Events, FoundEntry, JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow,
+    TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionRow, Which,
 };
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId,
@@ -39,6 +40,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use writer::Writer;
 
 /// How the SQLite engine is set up.
@@ -53,6 +55,7 @@ pub struct SqliteSettings {
 /// A metadata database in one file.
 #[derive(Debug)]
 pub struct SqliteEngine {
+    path: PathBuf,
     writer: Arc<Writer>,
     readers: Readers,
     clock: Arc<dyn Clock>,
@@ -89,7 +92,21 @@ impl SqliteEngine {
         let folding = schema::connect(&settings.path, Purpose::Fold)?;
         let writer = Arc::new(Writer::start(connection)?);
         let checkpointer = Checkpointer::start(folding, &writer, Arc::clone(&clock))?;
-        Ok(Self { writer, readers, clock, _checkpointer: checkpointer, _lock: lock })
+        Ok(Self { path: settings.path.clone(), writer, readers, clock, _checkpointer: checkpointer, _lock: lock })
+    }
+
+    /// Fills an empty index with a whole copy, or leaves it empty.
+    ///
+    /// # Errors
+    /// [`CopyError`], also when it is not empty or the batches break off.
+    pub async fn load(
+        settings: &SqliteSettings,
+        mut batches: mpsc::Receiver<Result<Batch, CopyError>>,
+        clock: &dyn Clock,
+    ) -> Result<(), CopyError> {
+        let (settings, epoch) = (settings.clone(), clock.now().micros());
+        let loading = tokio::task::spawn_blocking(move || copy::load(&settings, &mut batches, epoch));
+        loading.await.map_err(|_panicked| CopyError::Engine(EngineError::Panicked))?
     }
 
     /// Forgets what need not be kept: tombstones that no cache can miss, counts of strangers beyond their number. The
@@ -426,6 +443,12 @@ impl Engine for SqliteEngine {
             rows_changed(db, "UPDATE probe SET filler = NULL", []).map(|_rows| Step::Keep(()))
         });
         tokio::time::timeout(within, touch).await.map_err(|_| EngineError::Busy)?
+    }
+
+    async fn dump(&self, out: mpsc::Sender<Batch>) -> Result<(), CopyError> {
+        let path = self.path.clone();
+        let dumping = tokio::task::spawn_blocking(move || copy::dump(&path, &out));
+        dumping.await.map_err(|_panicked| CopyError::Engine(EngineError::Panicked))?
     }
 
     async fn count_versions(&self) -> Result<u64, EngineError> {

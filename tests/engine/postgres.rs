@@ -2,13 +2,17 @@
 //! transactions that commit in another order than they began.
 
 use crate::buckets::with_bucket;
+use crate::copies;
 use crate::model;
 use crate::postgres_server::Postgres;
 use crate::rows::{NOW, directory_token, event, events_of, first_version, key_token, version};
 use crate::versions::done;
 use crate::view::View;
 use hozon::domain::{EntryId, ManualClock, TenantId};
-use hozon::engine::{Committed, Engine, EngineError, Events, PostgresEngine, PostgresSettings, PostgresTls, VersionChange, Which};
+use hozon::engine::{
+    Committed, Engine, EngineError, Events, IndexSettings, PostgresEngine, PostgresSettings, PostgresTls, SqliteSettings, VersionChange,
+    Which,
+};
 use proptest::prelude::{ProptestConfig, proptest};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -286,4 +290,33 @@ async fn in_another_cluster_caches_begin_anew_and_marks_go_on() {
         [key_token("d/x"), key_token("d/y")],
         "in the order of their marks"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL"]
+async fn an_index_moves_from_a_file_to_the_server_and_on_and_back() {
+    let (engine, place) = crate::sqlite::fresh();
+    copies::fill(&engine).await;
+    let server = server().await;
+    let first = copies::moves(&engine, &IndexSettings::Postgres(settings(server, &new_schema()))).await;
+    let second = copies::moves(&first, &IndexSettings::Postgres(settings(server, &new_schema()))).await;
+    let file = SqliteSettings { path: place.path().join("back.sqlite"), readers: 2 };
+    copies::moves(&second, &IndexSettings::Sqlite(file)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL"]
+async fn a_copy_from_the_server_is_of_one_moment_while_others_write() {
+    copies::one_moment(fresh().await.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL"]
+async fn every_table_and_column_of_the_server_is_in_a_copy_or_left_behind_on_purpose() {
+    let (server, schema) = (server().await, new_schema());
+    drop(open(&settings(server, &schema)).await.unwrap());
+    let listed =
+        server.psql(&format!("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = '{schema}'")).unwrap();
+    let found = listed.lines().map(|line| line.split_once('|').unwrap()).map(|(table, column)| (table.to_owned(), column.to_owned()));
+    copies::fits(found.collect(), &["hozon_schema"]);
 }

@@ -6,8 +6,8 @@ use hozon::domain::{
     VersionId,
 };
 use hozon::engine::{
-    AccessKeyRow, BucketRow, Changed, Committed, Condemned, Credential, DekRow, DirectoryChanges, DirectoryRow, Engine, EngineError,
-    EntryChange, EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, JournalRow, KekRow, Nullness, PartRow, PrincipalRow,
+    AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DekRow, DirectoryChanges, DirectoryRow, Engine,
+    EngineError, EntryChange, EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, JournalRow, KekRow, Nullness, PartRow, PrincipalRow,
     ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionKind,
     VersionRow, Which,
 };
@@ -349,6 +349,9 @@ impl Engine for Memory {
     }
     async fn append(&self, _events: Events) -> Answer<()> {
         Ok(())
+    }
+    async fn dump(&self, _: tokio::sync::mpsc::Sender<Batch>) -> Result<(), CopyError> {
+        Err(CopyError::BrokenOff)
     }
     async fn count_versions(&self) -> Answer<u64> {
         Ok(self.tables().versions.len() as u64)

@@ -204,6 +204,9 @@ impl Engine for KeysEngine {
     async fn probe(&self, _: Duration) -> Result<(), EngineError> {
         no()
     }
+    async fn dump(&self, _: tokio::sync::mpsc::Sender<Batch>) -> Result<(), CopyError> {
+        Ok(no()?)
+    }
     async fn count_versions(&self) -> Result<u64, EngineError> {
         no()
     }

@@ -64,7 +64,7 @@ pub(super) async fn follow(pool: &Pool) -> Result<(), EngineError> {
 }
 
 /// One that no copy of this database has had.
-const BEGIN_EPOCH: &str =
+pub(super) const BEGIN_EPOCH: &str =
     "UPDATE counters SET value = greatest(value + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) WHERE name = 'epoch'";
 
 async fn begin_epoch(session: &Session, now: (i64, i64)) -> Result<(), Fault> {

@@ -2,11 +2,12 @@ use super::fault::Fault;
 use super::given::Given;
 use crate::engine::EngineError;
 use crate::engine::cells::{Cell, Columns};
+use bytes::Bytes;
 use deadpool_postgres::{ClientWrapper, Object};
 use futures::TryStreamExt;
 use std::time::Duration;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::{CopyInSink, Row, RowStream, Statement};
 
 /// One connection, for one transaction or one question.
 #[derive(Debug)]
@@ -83,6 +84,17 @@ impl Session {
     /// Whether there is any row.
     pub(super) async fn exists(&self, sql: &str, given: Vec<Given<'_>>) -> Result<bool, Fault> {
         Ok(!self.rows(sql, given).await?.is_empty())
+    }
+
+    /// The rows of a long answer, one by one. However long it takes, it is not given up.
+    pub(super) async fn stream(&self, sql: &str) -> Result<RowStream, Fault> {
+        let none: [Given<'_>; 0] = [];
+        Ok(self.client.query_raw(sql, none).await?)
+    }
+
+    /// Begins to take rows in.
+    pub(super) async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, Fault> {
+        Ok(self.client.copy_in(sql).await?)
     }
 
     /// Runs statements that answer nothing.
