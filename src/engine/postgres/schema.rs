@@ -11,7 +11,7 @@ use crate::engine::step::Step;
 use futures::FutureExt;
 
 /// Frozen steps from one schema to the next; how many were taken stands in `hozon_schema`.
-const STEPS: [&str; 1] = [include_str!("../migrations/postgres/0001_first.sql")];
+const STEPS: [&str; 2] = [include_str!("../migrations/postgres/0001_first.sql"), include_str!("../migrations/postgres/0002_jobs.sql")];
 /// Names our advisory locks apart from those of others: "hzon".
 pub(super) const OURS: i64 = 0x687a_6f6e;
 
