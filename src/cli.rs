@@ -14,6 +14,7 @@ mod operator;
 mod output;
 mod principal;
 mod root;
+mod scrub;
 mod serve;
 mod store;
 mod tenant;
@@ -55,6 +56,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             Command::Serve(asked) => serve::run(asked).await,
             Command::Doctor(asked) => doctor::run(asked, output).await,
             Command::Root(asked) => root::run(asked, output),
+            Command::Scrub(asked) => scrub::run(asked, &operator, output).await,
             Command::Store(asked) => store::run(asked, &operator, output).await,
             Command::Tenant(asked) => tenant::run(asked, &operator, output).await,
             Command::Principal(asked) => principal::run(asked, &operator, output).await,

@@ -81,6 +81,9 @@ fn every_key_does_something() {
         lease_secs = 14
         [seal]
         cipher = "aws-lc-rs"
+        [scrub]
+        cycle_days = 18
+        bytes_per_second = 1900000
         [log]
         level = "warn"
         form = "json"

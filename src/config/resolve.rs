@@ -1,7 +1,7 @@
 use super::Profile;
 use super::catalogue;
 use super::error::{ConfigError, Conflict};
-use super::raw::{Cipher, Cors, Form, Level, Listener, Raw, Tls};
+use super::raw::{Cipher, Cors, Form, Level, Listener, Raw, Scrub, Tls};
 use crate::blob::{BlobSettings, S3Settings};
 use crate::domain::{JobTypes, RecordClasses};
 use crate::engine::SqliteSettings;
@@ -10,6 +10,7 @@ use crate::listener::{CorsSettings, ListenerSettings, TlsSettings, TlsVersions, 
 use crate::root::{Passphrase, Protection};
 use crate::s3::{Pace, RateSettings};
 use crate::seal::Aead;
+use crate::upkeep::ScrubSettings;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,8 @@ pub struct Settings {
     pub leases: LeaseSettings,
     /// Which library runs the cipher.
     pub aead: Aead,
+    /// When and how fast stored bodies are read again.
+    pub scrub: ScrubSettings,
     /// What kinds of records there are.
     pub record_classes: RecordClasses,
     /// What job types there are.
@@ -169,6 +172,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
             Cipher::AesGcm => Aead::AesGcm,
             Cipher::AwsLcRs => Aead::AwsLc,
         },
+        scrub: scrub(&raw.scrub),
         record_classes: catalogue::record_classes(raw.catalogue.record_classes.map(place).as_deref())?,
         job_types: catalogue::job_types(raw.catalogue.job_types.map(place).as_deref())?,
         log: LogSettings {
@@ -184,6 +188,12 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
             },
         },
     })
+}
+
+fn scrub(raw: &Scrub) -> ScrubSettings {
+    const DAY: Duration = Duration::from_secs(24 * 3_600);
+    let days = raw.cycle_days.small();
+    ScrubSettings { cycle: (days > 0).then(|| DAY.saturating_mul(days)), bytes_per_second: raw.bytes_per_second.into() }
 }
 
 fn rates(raw: &Listener) -> RateSettings {
