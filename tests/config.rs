@@ -111,6 +111,7 @@ fn every_key_does_something() {
     assert_eq!(settings.root.passphrase_file.as_deref().and_then(|path| path.to_str()), Some("/p"));
     assert_eq!(settings.leases.life, Duration::from_secs(14));
     assert_eq!(settings.aead, hozon::seal::Aead::AwsLc);
+    assert_eq!((settings.scrub.cycle, settings.scrub.bytes_per_second), (Some(Duration::from_secs(18 * 86_400)), 1_900_000));
     assert_eq!((settings.log.level, settings.log.form), (tracing::Level::WARN, LogForm::Json));
     assert!(settings.deviations().is_empty());
 }
@@ -281,7 +282,8 @@ fn a_running_gateway_takes_over_what_it_can_and_names_the_rest() {
     let running = read("").unwrap();
     let changed = read(
         "region = \"eu-x\"\n[listener]\naddress = \"127.0.0.1:1\"\ntls = \"1.2\"\nidle_secs_max = 9\nrequests_per_second = 0\n\
-         [s3]\npresign_secs_max = 5\n[index]\nreaders = 9\n[store]\ndirectory = \"/elsewhere\"\n[log]\nlevel = \"warn\"\nform = \"json\"\n",
+         [s3]\npresign_secs_max = 5\n[index]\nreaders = 9\n[store]\ndirectory = \"/elsewhere\"\n[log]\nlevel = \"warn\"\nform = \"json\"\n\
+         [scrub]\ncycle_days = 0\n",
     )
     .unwrap();
     let (now, left) = running.taken_over(changed.clone());
@@ -290,7 +292,7 @@ fn a_running_gateway_takes_over_what_it_can_and_names_the_rest() {
     assert_eq!((now.region.as_str(), now.listener.address.port(), now.log.form), ("ap-northeast-1", 9000, LogForm::Text));
     assert!(matches!(&now.listener.wire, WireSettings::Tls(tls) if tls.versions == TlsVersions::Only13));
     assert_eq!((now.listener.idle_time_max.as_secs(), now.presign_life_max.as_secs()), (9, 5));
-    assert_eq!((now.rates.principal, now.log.level), (None, tracing::Level::WARN));
+    assert_eq!((now.rates.principal, now.log.level, now.scrub.cycle), (None, tracing::Level::WARN, None));
     assert_eq!(now.index.readers, running.index.readers);
     // What has been taken over is not named again, what has not still is.
     assert_eq!(now.taken_over(changed).1, left);

@@ -107,6 +107,9 @@ pub enum Deviation {
     /// Requests that prove nobody are not held to a rate.
     #[error("listener.unproven_per_second = 0: guessing at credentials is not held to any rate")]
     NoUnprovenRate,
+    /// Stored bodies are not read again by themselves.
+    #[error("scrub.cycle_days = 0: what the medium loses is noticed only when somebody needs it")]
+    NoScrub,
     /// Details are logged that only people who look for a fault need.
     #[error("log.level = \"debug\": more is logged than operation needs")]
     DebugLog,
@@ -125,6 +128,7 @@ impl Settings {
             (self.root.passphrase_file.is_none(), Deviation::RootInClear),
             (self.rates.principal.is_none(), Deviation::NoRate),
             (self.rates.unproven.is_none(), Deviation::NoUnprovenRate),
+            (self.scrub.cycle.is_none(), Deviation::NoScrub),
             (self.log.level == tracing::Level::DEBUG, Deviation::DebugLog),
         ];
         found.into_iter().filter(|(is_found, _)| *is_found).map(|(_, deviation)| deviation).collect()
