@@ -106,20 +106,17 @@ impl Services {
         };
         let pairing = Arc::new(Pairing::new(Arc::clone(&engine), blobs.clone()));
         let scrub_settings = Live::new(settings.scrub);
-        let scrub = Arc::new(Scrub::new(
-            ScrubParts {
-                engine: Arc::clone(&engine),
-                blobs: blobs.clone(),
-                journal: Arc::clone(&journal),
-                clock: Arc::clone(&clock),
-                pairing: Arc::clone(&pairing),
-                meters: Arc::clone(&meters),
-                node,
-                repair: Arc::new(NoReplica),
-            },
-            scrub_settings.clone(),
-            ScrubBounds::default(),
-        ));
+        let parts = ScrubParts {
+            engine: Arc::clone(&engine),
+            blobs: blobs.clone(),
+            journal: Arc::clone(&journal),
+            clock: Arc::clone(&clock),
+            pairing: Arc::clone(&pairing),
+            meters: Arc::clone(&meters),
+            node,
+            repair: Arc::new(NoReplica),
+        };
+        let scrub = Arc::new(Scrub::new(parts, scrub_settings.clone(), ScrubBounds::default()));
         let (rates, presign_life_max) = (Rates::new(settings.rates), Live::new(settings.presign_life_max));
         Ok(Self {
             rates,

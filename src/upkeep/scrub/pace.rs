@@ -39,19 +39,15 @@ pub(super) const fn as_float(number: u64) -> f64 {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn bytes_pass_at_the_rate_and_a_rest_is_not_made_up_for() {
-        let pace = Pace::default();
-        let began = Instant::now();
-        for _piece in 0..11 {
-            pace.turn(100, 1_000).await;
-        }
-        assert!((began.elapsed().as_secs_f64() - 1.0).abs() < 0.01, "{:?}", began.elapsed());
-        tokio::time::sleep(Duration::from_secs(3_600)).await;
-        let rested = Instant::now();
-        for _piece in 0..11 {
-            pace.turn(100, 1_000).await;
-        }
-        assert!(rested.elapsed() > Duration::from_millis(800), "{:?}", rested.elapsed());
+    #[test]
+    fn bytes_pass_at_the_rate_and_a_rest_is_not_made_up_for() {
+        let (pace, takes) = (Pace::default(), Duration::from_secs(10));
+        let first = pace.place(takes);
+        assert_eq!(pace.place(takes), first + takes);
+        assert_eq!(pace.place(takes), first + takes * 2);
+        let rested = Pace(Mutex::new(Instant::now().checked_sub(Duration::from_secs(3_600))));
+        let (before, at) = (Instant::now(), rested.place(takes));
+        assert!(at + SAVED_UP_MAX >= before && at <= Instant::now());
+        assert_eq!(rested.place(takes), at + takes);
     }
 }
