@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use std::time::Duration;
 
 pub use frames::{FrameKey, FrameOwner, FrameRow, FrameTotals};
-pub use jobs::{JobKind, JobOrder, JobProgress, JobRow, JobSave};
+pub use jobs::{JobKind, JobOrder, JobProgress, JobRow, JobSave, JobWanted};
 pub use rows::{
     AccessKeyRow, BucketRow, Condemned, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, JournalRow, KekRow, Nullness, PartRow,
     PrincipalRow, ProviderLogRow, RowMac, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind,

@@ -81,9 +81,6 @@ fn every_key_does_something() {
         lease_secs = 14
         [seal]
         cipher = "aws-lc-rs"
-        [scrub]
-        cycle_days = 18
-        bytes_per_second = 1900000
         [log]
         level = "warn"
         form = "json"
@@ -111,9 +108,17 @@ fn every_key_does_something() {
     assert_eq!(settings.root.passphrase_file.as_deref().and_then(|path| path.to_str()), Some("/p"));
     assert_eq!(settings.leases.life, Duration::from_secs(14));
     assert_eq!(settings.aead, hozon::seal::Aead::AwsLc);
-    assert_eq!((settings.scrub.cycle, settings.scrub.bytes_per_second), (Some(Duration::from_secs(18 * 86_400)), 1_900_000));
     assert_eq!((settings.log.level, settings.log.form), (tracing::Level::WARN, LogForm::Json));
     assert!(settings.deviations().is_empty());
+}
+
+#[test]
+fn the_scrub_has_a_cycle_unless_it_is_switched_off_which_is_a_deviation() {
+    let settings = read("[scrub]\ncycle_days = 18\nbytes_per_second = 1900000\n").unwrap();
+    assert_eq!((settings.scrub.cycle, settings.scrub.bytes_per_second), (Some(Duration::from_secs(18 * 86_400)), 1_900_000));
+    let off = read("[scrub]\ncycle_days = 0\n").unwrap();
+    assert_eq!((off.scrub.cycle, off.deviations()), (None, vec![Deviation::RootInClear, Deviation::NoScrub]));
+    assert!(read("[scrub]\nbytes_per_second = 1\n").is_err());
 }
 
 #[test]

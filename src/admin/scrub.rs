@@ -39,15 +39,20 @@ fn scrub(status: ScrubStatus) -> Scrub {
         ends: text(status.ends),
         last_full_pass: text(status.last_full),
         next: text(status.next),
-        pass: pass(status.pass, status.started.is_some()),
-        before: status.last.map(|last| pass(last, true)),
+        // A nothing of which all was read is no success.
+        pass: ScrubPass { coverage_percent: if status.started.is_some() { percent(&status.pass) } else { 0.0 }, ..pass(status.pass) },
+        before: status.last.map(pass),
     }
 }
 
-fn pass(report: ScrubReport, has_begun: bool) -> ScrubPass {
+/// Two decimals are enough for people.
+fn percent(report: &ScrubReport) -> f64 {
+    (report.coverage() * 10_000.0).floor() / 100.0
+}
+
+fn pass(report: ScrubReport) -> ScrubPass {
     ScrubPass {
-        // Two decimals are enough for people, and a nothing of which all was read is no success.
-        coverage_percent: if has_begun { (report.coverage() * 10_000.0).floor() / 100.0 } else { 0.0 },
+        coverage_percent: percent(&report),
         frames: report.frames,
         frames_all: report.frames_all,
         bytes: report.bytes,
@@ -77,7 +82,7 @@ fn finding(finding: Finding) -> ScrubFinding {
         upload: finding.upload,
         part: finding.part,
         at: finding.at.to_string(),
-        repaired: finding.is_repaired,
+        state: finding.state.name().to_owned(),
         recorded: finding.is_recorded,
     }
 }

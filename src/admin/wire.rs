@@ -329,8 +329,8 @@ pub struct ScrubFinding {
     pub part: Option<u32>,
     /// When it was found.
     pub at: String,
-    /// Whether it was put back from the replica.
-    pub repaired: bool,
+    /// What became of it: `open`, or `repaired` from the replica.
+    pub state: String,
     /// Whether it stands in the tenant's audit log.
     pub recorded: bool,
 }

@@ -27,7 +27,7 @@ enum Asked {
 }
 
 /// What the table shows of each finding.
-const FINDING: &[&str] = &["damage", "at", "tenant", "bucket", "version", "upload", "part", "blob", "length", "repaired", "recorded"];
+const FINDING: &[&str] = &["damage", "at", "tenant", "bucket", "version", "upload", "part", "blob", "length", "state", "recorded"];
 
 pub(super) async fn run(arguments: Arguments, operator: &Client, output: Output) -> Result<(), Failure> {
     let order = |order| path(&["scrub", order]);
@@ -49,10 +49,9 @@ fn table(mut scrub: Scrub) -> Result<(), Failure> {
     Output::Table.fields(&scrub, "scrub", &["pass", "before"])?;
     shown(&pass, "this pass")?;
     match before.filter(|before| !before.findings.is_empty()) {
-        Some(before) => shown(&before, "the full pass before")?,
-        None => {}
+        Some(before) => shown(&before, "the full pass before"),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn shown(pass: &ScrubPass, heading: &str) -> Result<(), Failure> {

@@ -20,14 +20,23 @@ pub struct JobRow {
     pub lease_end: UtcTime,
     /// Whether the lease had not ended when the row was read, on the same clock.
     pub is_held: bool,
-    /// Whether operators want it to rest.
-    pub is_paused: bool,
+    /// What operators want of it.
+    pub wanted: JobWanted,
     /// How often operators have asked for a pass.
     pub asked: u64,
     /// How many of these the newest pass answers.
     pub answered: u64,
     /// What the job has written about its work.
     pub progress: JobProgress,
+}
+
+/// What operators want of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobWanted {
+    /// To do its work.
+    Work,
+    /// To rest.
+    Rest,
 }
 
 /// What a job writes about its work. The engine looks into none of it.

@@ -12,7 +12,7 @@ use super::{Pairing, PairingError};
 use crate::audit::{Event, Journal, Operator, OperatorAction, Subject};
 use crate::blob::{BlobError, BlobStore, ListedBlob, Scope};
 use crate::domain::{BucketId, Clock, Live, Location, NodeId, TenantId, causes, limits};
-use crate::engine::{Engine, EngineError, Events, FrameRow, JobKind, JobSave};
+use crate::engine::{Engine, EngineError, Events, FrameRow, JobKind, JobSave, JobWanted};
 use crate::meters::Meters;
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-pub use report::{Damage, Finding, ScrubReport};
+pub use report::{Damage, Finding, FindingState, ScrubReport};
 pub use status::{ScrubStanding, ScrubStatus};
 
 const KIND: JobKind = JobKind::Scrub;
@@ -285,7 +285,7 @@ impl Scrub {
             None => Err(Halt::Turn(Turn::Lost)),
             Some(row) => {
                 self.show(Some(&row));
-                if row.is_paused { Err(Halt::Turn(Turn::Paused)) } else { Ok(()) }
+                if row.wanted == JobWanted::Rest { Err(Halt::Turn(Turn::Paused)) } else { Ok(()) }
             }
         }
     }
@@ -340,7 +340,9 @@ impl Scrub {
                 continue;
             }
             let mut finding = Finding::of(&frame, damage, self.parts.clock.now());
-            finding.is_repaired = self.repaired(&frame).await;
+            if self.repaired(&frame).await {
+                finding.state = FindingState::Repaired;
+            }
             finding.is_recorded = self.record(&frame, &finding, &mut names, &mut events).await?;
             self.tell(&finding);
             report.found(finding);
@@ -376,7 +378,7 @@ impl Scrub {
             upload: finding.upload.clone(),
             ..Subject::default()
         };
-        let actions = [Some(OperatorAction::FindDamage), finding.is_repaired.then_some(OperatorAction::RepairDamage)];
+        let actions = [Some(OperatorAction::FindDamage), finding.is_repaired().then_some(OperatorAction::RepairDamage)];
         for action in actions.into_iter().flatten() {
             let event = Operator::process().event(action, subject.clone(), finding.at);
             let event = Event { reason: Some(finding.damage.name().to_owned()), ..event };
@@ -413,10 +415,10 @@ impl Scrub {
     fn tell(&self, finding: &Finding) {
         let Finding { damage, blob, tenant, .. } = finding;
         self.parts.meters.scrub_found(damage.name(), 1);
-        if finding.is_repaired {
+        if finding.is_repaired() {
             self.parts.meters.scrub_repaired();
         }
-        tracing::error!(damage = damage.name(), blob, tenant, repaired = finding.is_repaired, "a stored frame is damaged");
+        tracing::error!(damage = damage.name(), blob, tenant, repaired = finding.is_repaired(), "a stored frame is damaged");
     }
 
     /// How many blobs the store lists, how many old ones nobody knows, and their bytes.

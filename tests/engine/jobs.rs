@@ -2,7 +2,7 @@
 
 use crate::rows::{NOW, events_of, later};
 use hozon::domain::{NodeId, TenantId};
-use hozon::engine::{Changed, Engine, Events, JobKind, JobOrder, JobProgress, JobRow, JobSave};
+use hozon::engine::{Changed, Engine, Events, JobKind, JobOrder, JobProgress, JobRow, JobSave, JobWanted};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -33,7 +33,7 @@ pub(crate) async fn of_two_nodes_that_want_a_job_one_gets_it(engine: Arc<dyn Eng
     let (one, other) = (NodeId::random(), NodeId::random());
     assert_eq!(engine.job(KIND).await.unwrap(), None);
     let row = take(&engine, one, LONG).await.unwrap();
-    assert_eq!((row.holder, row.is_held, row.is_paused, row.asked), (Some(one), true, false, 0));
+    assert_eq!((row.holder, row.is_held, row.wanted, row.asked), (Some(one), true, JobWanted::Work, 0));
     assert_eq!(row.progress, JobProgress::default());
     assert_eq!(take(&engine, other, LONG).await, None);
     assert_eq!(take(&engine, one, LONG).await, None, "nor does one node do it twice");
@@ -99,14 +99,14 @@ pub(crate) async fn a_job_rests_and_starts_as_operators_say(engine: Arc<dyn Engi
     assert_eq!(order(JobOrder::Start).await, Changed::Done);
     assert_eq!(order(JobOrder::Start).await, Changed::Conflict, "asked twice is asked once");
     let row = take(&engine, NodeId::random(), LONG).await.unwrap();
-    assert_eq!((row.asked, row.answered, row.is_paused), (1, 0, false));
+    assert_eq!((row.asked, row.answered, row.wanted), (1, 0, JobWanted::Work));
     assert_eq!(order(JobOrder::Pause).await, Changed::Done);
     assert_eq!(order(JobOrder::Pause).await, Changed::Conflict);
     let row = saved(&engine, save(&row, Some(LONG), 1)).await.unwrap();
-    assert_eq!((row.asked, row.answered, row.is_paused), (1, 1, true), "whoever holds it learns of it with the next save");
+    assert_eq!((row.asked, row.answered, row.wanted), (1, 1, JobWanted::Rest), "whoever holds it learns of it with the next save");
     assert_eq!(order(JobOrder::Start).await, Changed::Conflict, "what rests does not start");
     assert_eq!(order(JobOrder::Resume).await, Changed::Done);
     assert_eq!(order(JobOrder::Start).await, Changed::Done);
     let row = engine.job(KIND).await.unwrap().unwrap();
-    assert_eq!((row.asked, row.answered, row.is_paused), (2, 1, false));
+    assert_eq!((row.asked, row.answered, row.wanted), (2, 1, JobWanted::Work));
 }

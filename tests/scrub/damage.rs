@@ -197,12 +197,12 @@ async fn a_frame_that_can_be_put_back_is_and_the_next_pass_finds_it_whole() {
     let liar = with(Vec::new(), true);
     assert_eq!(liar.turn().await, Turn::Full);
     let found = report(&liar).await;
-    assert_eq!((found.changed, found.repaired, found.findings[0].is_repaired), (1, 0, false));
+    assert_eq!((found.changed, found.repaired, found.findings[0].is_repaired()), (1, 0, false));
     liar.scrub.order(JobOrder::Start).await.unwrap();
     let node = with(bytes.clone(), true);
     assert_eq!(node.turn().await, Turn::Full);
     let found = report(&node).await;
-    assert_eq!((found.changed, found.repaired, found.findings[0].is_repaired), (1, 1, true));
+    assert_eq!((found.changed, found.repaired, found.findings[0].is_repaired()), (1, 1, true));
     assert_eq!(found.findings[0].damage, Damage::Changed);
     assert_eq!(fs::read(&file).unwrap(), bytes);
     let actions: Vec<_> = house.log(&node).await.iter().map(|event| event.action.clone()).collect();

@@ -1,6 +1,6 @@
 use crate::domain::NodeId;
 use crate::engine::cells::{Cells, Columns};
-use crate::engine::{EngineError, JobProgress, JobRow};
+use crate::engine::{EngineError, JobProgress, JobRow, JobWanted};
 
 /// The columns of a job, in the order that [`job_of`] takes them; whether its lease has not ended comes behind.
 macro_rules! job_columns {
@@ -13,7 +13,8 @@ pub(in crate::engine) use job_columns;
 pub(in crate::engine) fn job_of(row: &dyn Columns) -> Result<JobRow, EngineError> {
     let mut cells = Cells::new(row, "jobs");
     let (holder, token) = (cells.some_id(NodeId::from_bytes)?, cells.number()?);
-    let (lease_end, is_paused) = (cells.time()?, cells.take()?);
+    let lease_end = cells.time()?;
+    let wanted = if cells.take()? { JobWanted::Rest } else { JobWanted::Work };
     let (asked, answered) = (cells.number()?, cells.number()?);
     let progress = JobProgress {
         cursor: cells.take()?,
@@ -22,5 +23,5 @@ pub(in crate::engine) fn job_of(row: &dyn Columns) -> Result<JobRow, EngineError
         finished: cells.some_time()?,
         last_full: cells.some_time()?,
     };
-    Ok(JobRow { holder, token, lease_end, is_held: cells.take()?, is_paused, asked, answered, progress })
+    Ok(JobRow { holder, token, lease_end, is_held: cells.take()?, wanted, asked, answered, progress })
 }

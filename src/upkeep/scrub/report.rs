@@ -34,6 +34,27 @@ impl Damage {
     }
 }
 
+/// What became of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingState {
+    /// The frame is still damaged.
+    Open,
+    /// It was put back from the replica, and read again to be sure.
+    Repaired,
+}
+
+impl FindingState {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Repaired => "repaired",
+        }
+    }
+}
+
 /// A stored frame that is not as it was written. It tells where, and of which version; names of records are sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -57,13 +78,19 @@ pub struct Finding {
     pub part: Option<u32>,
     /// When it was found.
     pub at: UtcTime,
-    /// Whether it was put back from the replica, and read again to be sure.
-    pub is_repaired: bool,
+    /// What became of it.
+    pub state: FindingState,
     /// Whether it stands in the tenant's audit log; not where the tenant's keys were not to be had.
     pub is_recorded: bool,
 }
 
 impl Finding {
+    /// Whether the frame was put back, and read again to be sure.
+    #[must_use]
+    pub fn is_repaired(&self) -> bool {
+        self.state == FindingState::Repaired
+    }
+
     pub(super) fn of(frame: &FrameRow, damage: Damage, at: UtcTime) -> Self {
         let (upload, part) = match frame.owner {
             FrameOwner::Version(_) => (None, None),
@@ -81,7 +108,7 @@ impl Finding {
             upload,
             part,
             at,
-            is_repaired: false,
+            state: FindingState::Open,
             is_recorded: false,
         }
     }
@@ -160,7 +187,7 @@ impl ScrubReport {
             Damage::Changed => self.changed += 1,
             Damage::Unreadable => self.unreadable += 1,
         }
-        self.repaired += u64::from(finding.is_repaired);
+        self.repaired += u64::from(finding.is_repaired());
         if self.findings.len() < limits::SCRUB_FINDINGS_NAMED_MAX {
             self.findings.push(finding);
         }

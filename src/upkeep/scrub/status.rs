@@ -2,7 +2,7 @@ use super::pass::under_way;
 use super::report::{Reports, ScrubReport};
 use super::{KIND, Scrub};
 use crate::domain::{NodeId, UtcTime};
-use crate::engine::{Changed, EngineError, JobOrder, JobRow};
+use crate::engine::{Changed, EngineError, JobOrder, JobRow, JobWanted};
 
 /// What the scrub does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Scrub {
         let reports: Reports = serde_json::from_slice(&progress.report).unwrap_or_default();
         let cycle = self.settings.now().cycle;
         let standing = match &row {
-            Some(row) if row.is_paused => ScrubStanding::Paused,
+            Some(row) if row.wanted == JobWanted::Rest => ScrubStanding::Paused,
             Some(row) if row.is_held => ScrubStanding::Running,
             row if self.is_due(row.as_ref()) => ScrubStanding::Due,
             _ if cycle.is_none() => ScrubStanding::Off,
@@ -85,7 +85,7 @@ impl Scrub {
     pub(super) fn is_due(&self, row: Option<&JobRow>) -> bool {
         let cycle = self.settings.now().cycle;
         let Some(row) = row else { return cycle.is_some() };
-        if row.is_paused {
+        if row.wanted == JobWanted::Rest {
             return false;
         }
         if under_way(&row.progress).is_some() || row.asked > row.answered {
