@@ -168,6 +168,7 @@ fn admin_services(services: &Services) -> AdminServices {
         journal: Arc::clone(&services.journal),
         blobs: services.blobs.clone(),
         pairing: Arc::clone(&services.pairing),
+        scrub: Arc::clone(&services.scrub),
         meters: Arc::clone(&services.meters),
         job_types: services.job_types.clone(),
         record_classes: services.classes.clone(),

@@ -7,6 +7,7 @@
 mod backend;
 mod cached;
 mod error;
+mod examine;
 mod listing;
 mod local;
 mod marker;
@@ -23,6 +24,7 @@ use backend::Backend;
 use futures::stream::BoxStream;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::fmt;
+use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -83,6 +85,19 @@ impl BlobStore {
     /// [`BlobError`] when the frame is not all there, or the store fails.
     pub async fn checksum(&self, location: &Location) -> Result<u64, BlobError> {
         self.reader(location).checksum().await
+    }
+
+    /// CRC64NVME over a frame as the medium holds it, for who looks for rot: a page cache that has it is passed by where
+    /// the system allows. Each piece is read once `turn` lets it, which is told its bytes. Needs no key.
+    ///
+    /// # Errors
+    /// [`BlobError`] when the frame is not all there, or the store fails.
+    pub async fn examine<F, Fut>(&self, location: &Location, turn: F) -> Result<u64, BlobError>
+    where
+        F: Fn(u64) -> Fut + Send + Sync,
+        Fut: Future<Output = ()> + Send,
+    {
+        examine::checksum(&self.0, location, turn).await
     }
 
     /// Deletes a blob. One that is not there is deleted already.

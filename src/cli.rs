@@ -15,6 +15,7 @@ mod output;
 mod principal;
 mod ready;
 mod root;
+mod scrub;
 mod serve;
 mod store;
 mod tenant;
@@ -57,6 +58,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             Command::Ready => ready::run(&operator, output).await,
             Command::Doctor(asked) => doctor::run(asked, output).await,
             Command::Root(asked) => root::run(asked, output),
+            Command::Scrub(asked) => scrub::run(asked, &operator, output).await,
             Command::Store(asked) => store::run(asked, &operator, output).await,
             Command::Tenant(asked) => tenant::run(asked, &operator, output).await,
             Command::Principal(asked) => principal::run(asked, &operator, output).await,

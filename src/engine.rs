@@ -8,6 +8,8 @@ mod cells;
 mod checkup;
 mod choice;
 mod copy;
+mod frames;
+mod jobs;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod postgres_settings;
@@ -18,13 +20,15 @@ mod stored;
 mod tables;
 
 use crate::domain::{
-    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId, UtcTime,
-    VersionId,
+    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, Location, NodeId, PrincipalId, RunId, Standing, TenantId,
+    UploadId, UtcTime, VersionId,
 };
 use async_trait::async_trait;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
+pub use frames::{FrameKey, FrameOwner, FrameRow, FrameTotals};
+pub use jobs::{JobKind, JobOrder, JobProgress, JobRow, JobSave, JobWanted};
 pub use rows::{
     AccessKeyRow, BucketRow, Condemned, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, JournalRow, KekRow, Nullness, PartRow,
     PrincipalRow, ProviderLogRow, RowMac, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind,
@@ -369,6 +373,27 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     async fn names_blobs(&self) -> Result<bool, EngineError>;
     /// A number that grows whenever an event of any tenant becomes durable.
     async fn newest_event(&self) -> Result<u64, EngineError>;
+
+    /// Stored frames that rows name, in the order of their keys, behind `after` where given, at most `limit`. None are left
+    /// once a page is empty.
+    async fn frames(&self, after: Option<FrameKey>, limit: usize) -> Result<Vec<FrameRow>, EngineError>;
+    /// How many there are. Reads every row, so it is for long jobs; what is written meanwhile may be counted or not.
+    async fn frame_totals(&self) -> Result<FrameTotals, EngineError>;
+    /// Whether any row names this frame with this CRC.
+    async fn names_frame(&self, location: Location, stored_crc: u64) -> Result<bool, EngineError>;
+    /// Those of `blobs` that no row names and that are not condemned either.
+    async fn unknown_blobs(&self, blobs: Vec<BlobId>) -> Result<Vec<BlobId>, EngineError>;
+
+    /// The job of this kind; nothing before anyone has taken it or asked for it.
+    async fn job(&self, kind: JobKind) -> Result<Option<JobRow>, EngineError>;
+    /// Gives `node` the job for `lease`, with a new token; nothing while another lease has not ended.
+    async fn take_job(&self, kind: JobKind, node: NodeId, lease: Duration) -> Result<Option<JobRow>, EngineError>;
+    /// Writes a holder's progress, and its events with it. Nothing, and nothing is written, if the job was given back or
+    /// taken by another since.
+    async fn save_job(&self, kind: JobKind, save: JobSave, events: Events) -> Result<Option<JobRow>, EngineError>;
+    /// Writes what an operator wants of a job. [`Changed::Conflict`] if it is so already, or if a job is asked to start that
+    /// rests.
+    async fn order_job(&self, kind: JobKind, order: JobOrder) -> Result<Changed, EngineError>;
 
     /// Whether a write would succeed now, within `within`: for readiness.
     async fn probe(&self, within: Duration) -> Result<(), EngineError>;

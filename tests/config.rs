@@ -114,6 +114,15 @@ fn every_key_does_something() {
 }
 
 #[test]
+fn the_scrub_has_a_cycle_unless_it_is_switched_off_which_is_a_deviation() {
+    let settings = read("[scrub]\ncycle_days = 18\nbytes_per_second = 1900000\n").unwrap();
+    assert_eq!((settings.scrub.cycle, settings.scrub.bytes_per_second), (Some(Duration::from_secs(18 * 86_400)), 1_900_000));
+    let off = read("[scrub]\ncycle_days = 0\n").unwrap();
+    assert_eq!((off.scrub.cycle, off.deviations()), (None, vec![Deviation::RootInClear, Deviation::NoScrub]));
+    assert!(read("[scrub]\nbytes_per_second = 1\n").is_err());
+}
+
+#[test]
 fn an_unknown_key_is_refused_where_it_stands() {
     let (line, column, reason) = place_and_reason("region = \"x\"\n[listener]\n  adress = \"127.0.0.1:1\"\n");
     assert_eq!((line, column), (3, 3));
@@ -305,7 +314,8 @@ fn a_running_gateway_takes_over_what_it_can_and_names_the_rest() {
     let running = read("").unwrap();
     let changed = read(
         "region = \"eu-x\"\n[listener]\naddress = \"127.0.0.1:1\"\ntls = \"1.2\"\nidle_secs_max = 9\nrequests_per_second = 0\n\
-         [s3]\npresign_secs_max = 5\n[index]\nreaders = 9\n[store]\ndirectory = \"/elsewhere\"\n[log]\nlevel = \"warn\"\nform = \"json\"\n",
+         [s3]\npresign_secs_max = 5\n[index]\nreaders = 9\n[store]\ndirectory = \"/elsewhere\"\n[log]\nlevel = \"warn\"\nform = \"json\"\n\
+         [scrub]\ncycle_days = 0\n",
     )
     .unwrap();
     let (now, left) = running.taken_over(changed.clone());
@@ -314,7 +324,7 @@ fn a_running_gateway_takes_over_what_it_can_and_names_the_rest() {
     assert_eq!((now.region.as_str(), now.listener.address.port(), now.log.form), ("ap-northeast-1", 9000, LogForm::Text));
     assert!(matches!(&now.listener.wire, WireSettings::Tls(tls) if tls.versions == TlsVersions::Only13));
     assert_eq!((now.listener.idle_time_max.as_secs(), now.presign_life_max.as_secs()), (9, 5));
-    assert_eq!((now.rates.principal, now.log.level), (None, tracing::Level::WARN));
+    assert_eq!((now.rates.principal, now.log.level, now.scrub.cycle), (None, tracing::Level::WARN, None));
     assert_eq!(now.index, running.index);
     // What has been taken over is not named again, what has not still is.
     assert_eq!(now.taken_over(changed).1, left);

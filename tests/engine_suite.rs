@@ -10,6 +10,10 @@ mod buckets;
 mod condemned;
 #[path = "engine/copies.rs"]
 mod copies;
+#[path = "engine/frames.rs"]
+mod frames;
+#[path = "engine/jobs.rs"]
+mod jobs;
 #[path = "engine/journal.rs"]
 mod journal;
 #[path = "engine/listing.rs"]
@@ -155,6 +159,20 @@ macro_rules! behaviours {
                 an_empty_append_is_nothing,
                 counts_of_strangers_add_up,
                 a_probe_says_that_writes_succeed,
+            ],
+            frames: [
+                every_frame_that_a_row_names_comes_once_whatever_the_page,
+                frames_of_one_blob_come_by_offset_and_row,
+                a_frame_is_named_as_long_as_any_row_has_it,
+                a_blob_is_unknown_if_neither_a_row_nor_the_condemned_have_it,
+            ],
+            jobs: [
+                of_two_nodes_that_want_a_job_one_gets_it,
+                of_many_that_want_a_job_at_once_one_gets_it,
+                a_dead_nodes_job_is_taken_over_where_it_stood,
+                what_an_earlier_holder_writes_is_refused_with_its_events,
+                a_job_that_was_given_back_is_free_at_once,
+                a_job_rests_and_starts_as_operators_say,
             ],
             load: [
                 of_many_writers_of_one_key_one_wins_each_round,

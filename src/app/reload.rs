@@ -63,6 +63,7 @@ impl Running {
         let services = &self.services;
         services.rates.replace(now.rates);
         services.presign_life_max.replace(now.presign_life_max);
+        services.scrub_settings.replace(now.scrub);
         services.classes.replace(now.record_classes.clone());
         services.job_types.replace(now.job_types.clone());
         // What is to be said of the change is said if either level lets it.

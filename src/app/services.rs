@@ -14,7 +14,7 @@ use crate::policy::Gate;
 use crate::root::Root;
 use crate::s3::Rates;
 use crate::seal::{Aead, PlainPool};
-use crate::upkeep::Pairing;
+use crate::upkeep::{NoReplica, Pairing, Scrub, ScrubBounds, ScrubParts, ScrubSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +45,10 @@ pub struct Services {
     pub blobs: BlobStore,
     /// Whether they are those of the index.
     pub pairing: Arc<Pairing>,
+    /// Reads every stored body again, in turns.
+    pub scrub: Arc<Scrub>,
+    /// When and how fast it does.
+    pub scrub_settings: Live<ScrubSettings>,
     /// Verbs on records.
     pub objects: Objects,
     /// How many requests callers may send.
@@ -79,8 +83,8 @@ impl Services {
         blobs.probe(clock.now()).await?;
 
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
-        let meters = Arc::new(Meters::new());
-        let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random(), Arc::clone(&meters));
+        let (meters, node) = (Arc::new(Meters::new()), NodeId::random());
+        let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), node, Arc::clone(&meters));
         let journal = Arc::new(journal);
         let outcomes = OutcomeLog::start(Arc::clone(&journal), Arc::clone(&meters));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
@@ -101,6 +105,18 @@ impl Services {
             pool: PlainPool::new(IDLE_BUFFERS, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
         let pairing = Arc::new(Pairing::new(Arc::clone(&engine), blobs.clone()));
+        let scrub_settings = Live::new(settings.scrub);
+        let parts = ScrubParts {
+            engine: Arc::clone(&engine),
+            blobs: blobs.clone(),
+            journal: Arc::clone(&journal),
+            clock: Arc::clone(&clock),
+            pairing: Arc::clone(&pairing),
+            meters: Arc::clone(&meters),
+            node,
+            repair: Arc::new(NoReplica),
+        };
+        let scrub = Arc::new(Scrub::new(parts, scrub_settings.clone(), ScrubBounds::default()));
         let (rates, presign_life_max) = (Rates::new(settings.rates), Live::new(settings.presign_life_max));
         Ok(Self {
             rates,
@@ -116,6 +132,8 @@ impl Services {
             people,
             gate,
             pairing,
+            scrub,
+            scrub_settings,
             blobs,
             objects,
             classes,

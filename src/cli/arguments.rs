@@ -1,5 +1,5 @@
 use super::output::Output;
-use super::{audit, bucket, credential, demo, doctor, principal, root, serve, store, tenant};
+use super::{audit, bucket, credential, demo, doctor, principal, root, scrub, serve, store, tenant};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -33,6 +33,8 @@ pub(super) enum Command {
     Root(root::Arguments),
     /// Show, accept or adopt what belongs together: index and store.
     Store(store::Arguments),
+    /// Show, start, pause or resume the reading of all stored bodies again.
+    Scrub(scrub::Arguments),
     /// Make, list, show or disable tenants (medical institutions).
     Tenant(tenant::Arguments),
     /// Make, list, show or disable the people, apps and devices of a tenant.

@@ -2,7 +2,7 @@
 
 use super::Profile;
 use super::raw::{
-    Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Seal, Store, Tls,
+    Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Scrub, Seal, Store, Tls,
 };
 use super::within::Within;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,6 +22,7 @@ impl Default for Raw {
             root: Root::default(),
             keys: Keys::default(),
             seal: Seal::default(),
+            scrub: Scrub::default(),
             catalogue: Catalogue::default(),
             log: Log::default(),
         }
@@ -114,6 +115,12 @@ impl Default for Keys {
 impl Default for Seal {
     fn default() -> Self {
         Self { cipher: Cipher::AesGcm }
+    }
+}
+
+impl Default for Scrub {
+    fn default() -> Self {
+        Self { cycle_days: Within::near(30), bytes_per_second: Within::near(52_428_800) }
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) struct Raw {
     pub(super) root: Root,
     pub(super) keys: Keys,
     pub(super) seal: Seal,
+    pub(super) scrub: Scrub,
     pub(super) catalogue: Catalogue,
     pub(super) log: Log,
 }
@@ -205,6 +206,13 @@ pub(super) enum Cipher {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Seal {
     pub(super) cipher: Cipher,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Scrub {
+    pub(super) cycle_days: Within<0, 366>,
+    pub(super) bytes_per_second: Within<1_048_576, 1_000_000_000_000>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

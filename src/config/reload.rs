@@ -44,6 +44,7 @@ impl Settings {
         now.listener = self.listener.taken_over(new.listener);
         now.rates = new.rates;
         now.presign_life_max = new.presign_life_max;
+        now.scrub = new.scrub;
         now.record_classes = new.record_classes;
         now.job_types = new.job_types;
         now.log.level = new.log.level;

@@ -1,7 +1,7 @@
 use super::Profile;
 use super::catalogue;
 use super::error::{ConfigError, Conflict};
-use super::raw::{Cipher, Cors, DatabaseHost, Form, Index, Level, Listener, Raw, Tls};
+use super::raw::{Cipher, Cors, DatabaseHost, Form, Index, Level, Listener, Raw, Scrub, Tls};
 use crate::blob::{BlobSettings, S3Settings};
 use crate::domain::{JobTypes, RecordClasses};
 use crate::engine::{IndexSettings, PostgresSettings, PostgresTls, SqliteSettings};
@@ -10,6 +10,7 @@ use crate::listener::{CorsSettings, ListenerSettings, TlsSettings, TlsVersions, 
 use crate::root::{Passphrase, Protection};
 use crate::s3::{Pace, RateSettings};
 use crate::seal::Aead;
+use crate::upkeep::ScrubSettings;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,8 @@ pub struct Settings {
     pub leases: LeaseSettings,
     /// Which library runs the cipher.
     pub aead: Aead,
+    /// When and how fast stored bodies are read again.
+    pub scrub: ScrubSettings,
     /// What kinds of records there are.
     pub record_classes: RecordClasses,
     /// What job types there are.
@@ -104,6 +107,9 @@ pub enum Deviation {
     /// Requests that prove nobody are not held to a rate.
     #[error("listener.unproven_per_second = 0: guessing at credentials is not held to any rate")]
     NoUnprovenRate,
+    /// Stored bodies are not read again by themselves.
+    #[error("scrub.cycle_days = 0: what the medium loses is noticed only when somebody needs it")]
+    NoScrub,
     /// Details are logged that only people who look for a fault need.
     #[error("log.level = \"debug\": more is logged than operation needs")]
     DebugLog,
@@ -122,6 +128,7 @@ impl Settings {
             (self.root.passphrase_file.is_none(), Deviation::RootInClear),
             (self.rates.principal.is_none(), Deviation::NoRate),
             (self.rates.unproven.is_none(), Deviation::NoUnprovenRate),
+            (self.scrub.cycle.is_none(), Deviation::NoScrub),
             (self.log.level == tracing::Level::DEBUG, Deviation::DebugLog),
         ];
         found.into_iter().filter(|(is_found, _)| *is_found).map(|(_, deviation)| deviation).collect()
@@ -169,6 +176,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
             Cipher::AesGcm => Aead::AesGcm,
             Cipher::AwsLcRs => Aead::AwsLc,
         },
+        scrub: scrub(&raw.scrub),
         record_classes: catalogue::record_classes(raw.catalogue.record_classes.map(place).as_deref())?,
         job_types: catalogue::job_types(raw.catalogue.job_types.map(place).as_deref())?,
         log: LogSettings {
@@ -209,6 +217,12 @@ fn index(raw: Index, place: impl Fn(PathBuf) -> PathBuf) -> Result<IndexSettings
         connect_time_max: postgres.connect_secs_max.seconds(),
         answer_time_max: postgres.answer_secs_max.seconds(),
     }))
+}
+
+fn scrub(raw: &Scrub) -> ScrubSettings {
+    const DAY: Duration = Duration::from_secs(24 * 3_600);
+    let days = raw.cycle_days.small();
+    ScrubSettings { cycle: (days > 0).then(|| DAY.saturating_mul(days)), bytes_per_second: raw.bytes_per_second.into() }
 }
 
 fn rates(raw: &Listener) -> RateSettings {

@@ -12,7 +12,9 @@ mod condemned;
 mod copy;
 mod directories;
 mod fault;
+mod frames;
 mod given;
+mod jobs;
 mod journal;
 mod listing;
 mod locks;
@@ -30,12 +32,13 @@ use super::postgres_settings::PostgresSettings;
 use super::step::Step;
 use super::{
     AccessKeyRow, Batch, BucketRow, Changed, Checkup, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
-    EventKeyRow, Events, FoundEntry, JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow,
-    TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionRow, Which,
+    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, PartRow,
+    PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange,
+    VersionRow, Which,
 };
 use crate::domain::{
-    BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId,
-    UtcTime, VersionId, limits,
+    BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, Location, NodeId, PrincipalId, RunId, Standing,
+    TenantId, UploadId, UtcTime, VersionId, limits,
 };
 use appender::Appender;
 use async_trait::async_trait;
@@ -417,6 +420,43 @@ impl Engine for PostgresEngine {
 
     async fn newest_event(&self) -> Result<u64, EngineError> {
         self.read(|session| store::newest_event(session).boxed()).await
+    }
+
+    async fn frames(&self, after: Option<FrameKey>, limit: usize) -> Result<Vec<FrameRow>, EngineError> {
+        self.read(|session| frames::after(session, after, limit).boxed()).await
+    }
+
+    async fn frame_totals(&self) -> Result<FrameTotals, EngineError> {
+        self.read(|session| frames::totals(session).boxed()).await
+    }
+
+    async fn names_frame(&self, location: Location, stored_crc: u64) -> Result<bool, EngineError> {
+        self.read(move |session| async move { frames::is_named(session, &location, stored_crc).await }.boxed()).await
+    }
+
+    async fn unknown_blobs(&self, blobs: Vec<BlobId>) -> Result<Vec<BlobId>, EngineError> {
+        let asked = Arc::new(blobs);
+        self.read(move |session| {
+            let asked = Arc::clone(&asked);
+            async move { frames::unknown(session, &asked).await }.boxed()
+        })
+        .await
+    }
+
+    async fn job(&self, kind: JobKind) -> Result<Option<JobRow>, EngineError> {
+        self.read(|session| jobs::row(session, kind).boxed()).await
+    }
+
+    async fn take_job(&self, kind: JobKind, node: NodeId, lease: Duration) -> Result<Option<JobRow>, EngineError> {
+        self.write((), move |session, ()| jobs::take(session, kind, node, lease).boxed()).await
+    }
+
+    async fn save_job(&self, kind: JobKind, save: JobSave, events: Events) -> Result<Option<JobRow>, EngineError> {
+        self.write((save, events), move |session, (save, events)| jobs::save(session, kind, save, events).boxed()).await
+    }
+
+    async fn order_job(&self, kind: JobKind, order: JobOrder) -> Result<Changed, EngineError> {
+        self.write((), move |session, ()| jobs::order(session, kind, order).boxed()).await
     }
 
     async fn probe(&self, within: Duration) -> Result<(), EngineError> {

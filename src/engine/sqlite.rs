@@ -7,6 +7,8 @@ mod checkpointer;
 mod condemned;
 mod copy;
 mod directories;
+mod frames;
+mod jobs;
 mod journal;
 mod listing;
 mod people;
@@ -20,12 +22,13 @@ mod writer;
 
 use super::{
     AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
-    EventKeyRow, Events, FoundEntry, JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow,
-    TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionRow, Which,
+    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, PartRow,
+    PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange,
+    VersionRow, Which,
 };
 use crate::domain::{
-    BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId,
-    UtcTime, VersionId, limits,
+    BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, Location, NodeId, PrincipalId, RunId, Standing,
+    TenantId, UploadId, UtcTime, VersionId, limits,
 };
 use crate::engine::cells::{Cell, Columns};
 use crate::engine::step::Step;
@@ -88,6 +91,7 @@ impl SqliteEngine {
     }
 
     fn start(settings: &SqliteSettings, clock: Arc<dyn Clock>, (connection, lock): (Connection, File)) -> Result<Self, EngineError> {
+        jobs::free_all(&connection)?;
         let readers = Readers::open(&settings.path, settings.readers)?;
         let folding = schema::connect(&settings.path, Purpose::Fold)?;
         let writer = Arc::new(Writer::start(connection)?);
@@ -434,6 +438,41 @@ impl Engine for SqliteEngine {
 
     async fn newest_event(&self) -> Result<u64, EngineError> {
         self.readers.look(store::newest_event)
+    }
+
+    async fn frames(&self, after: Option<FrameKey>, limit: usize) -> Result<Vec<FrameRow>, EngineError> {
+        self.readers.scan(move |db| frames::after(db, after, limit)).await
+    }
+
+    async fn frame_totals(&self) -> Result<FrameTotals, EngineError> {
+        self.readers.scan(frames::totals).await
+    }
+
+    async fn names_frame(&self, location: Location, stored_crc: u64) -> Result<bool, EngineError> {
+        self.readers.look(|db| frames::is_named(db, &location, stored_crc))
+    }
+
+    async fn unknown_blobs(&self, blobs: Vec<BlobId>) -> Result<Vec<BlobId>, EngineError> {
+        self.readers.scan(move |db| frames::unknown(db, &blobs)).await
+    }
+
+    async fn job(&self, kind: JobKind) -> Result<Option<JobRow>, EngineError> {
+        let now = self.clock.now();
+        self.readers.look(|db| jobs::row(db, kind, now))
+    }
+
+    async fn take_job(&self, kind: JobKind, node: NodeId, lease: Duration) -> Result<Option<JobRow>, EngineError> {
+        let now = self.clock.now();
+        self.write(move |db| jobs::take(db, kind, (node, lease), now)).await
+    }
+
+    async fn save_job(&self, kind: JobKind, save: JobSave, events: Events) -> Result<Option<JobRow>, EngineError> {
+        let now = self.clock.now();
+        self.write(move |db| jobs::save(db, kind, &save, now, &events)).await
+    }
+
+    async fn order_job(&self, kind: JobKind, order: JobOrder) -> Result<Changed, EngineError> {
+        self.write(move |db| jobs::order(db, kind, order)).await
     }
 
     async fn probe(&self, within: Duration) -> Result<(), EngineError> {

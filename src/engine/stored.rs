@@ -3,6 +3,8 @@
 
 pub(super) mod buckets;
 pub(super) mod directories;
+pub(super) mod frames;
+pub(super) mod jobs;
 pub(super) mod journal;
 pub(super) mod people;
 pub(super) mod runs;

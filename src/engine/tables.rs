@@ -35,7 +35,7 @@ pub enum Kind {
 }
 
 /// Tables that stay behind: what an engine keeps for itself, and what is only there to be quick.
-pub const LEFT_BEHIND: &[&str] = &["counters", "tombstones", "runs", "run_pages", "probe"];
+pub const LEFT_BEHIND: &[&str] = &["counters", "tombstones", "runs", "run_pages", "jobs", "probe"];
 
 const fn column(name: &'static str, kind: Kind) -> Column {
     Column { name, kind }

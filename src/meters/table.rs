@@ -57,6 +57,16 @@ pub(super) const COLLECTOR_HELD: Meter =
     meter("collector_held", "1 while nothing is collected, because the index is not the newest that the store has seen", None, &[]);
 pub(super) const DEPENDENCY_UP: Meter =
     meter("dependency_up", "1 while what the gateway needs answered when it was last asked: at each scrape", None, &["dependency"]);
+pub(super) const SCRUB_READ: Meter = meter("scrub_read", "Stored bytes that the scrub has read and compared", BYTES_UNIT, &[]);
+pub(super) const SCRUB_COVERAGE: Meter =
+    meter("scrub_coverage", "Share of the stored bytes that the newest pass of the scrub has compared: 1 once it is full", None, &[]);
+pub(super) const SCRUB_LAST_FULL: Meter =
+    meter("scrub_last_full_pass", "When the last full pass of the scrub ended, as time since 1970; 0 before the first", SECONDS, &[]);
+pub(super) const SCRUB_FINDINGS: Meter =
+    meter("scrub_findings", "Stored frames that the scrub found damaged, by kind of damage", None, &["damage"]);
+pub(super) const SCRUB_REPAIRED: Meter = meter("scrub_repaired", "Damaged frames that were put back from the replica", None, &[]);
+pub(super) const SCRUB_ORPHANS: Meter =
+    meter("scrub_orphans", "Old blobs that the last full pass of the scrub found and nobody knows", None, &[]);
 pub(super) const PANICS: Meter = meter("panics", "Handlers that stopped by a panic", None, &[]);
 
 /// Every meter there is.
@@ -75,5 +85,11 @@ pub const TABLE: &[Meter] = &[
     SPARED_BLOBS,
     COLLECTOR_HELD,
     DEPENDENCY_UP,
+    SCRUB_READ,
+    SCRUB_COVERAGE,
+    SCRUB_LAST_FULL,
+    SCRUB_FINDINGS,
+    SCRUB_REPAIRED,
+    SCRUB_ORPHANS,
     PANICS,
 ];
