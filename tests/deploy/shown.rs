@@ -20,6 +20,7 @@ impl Shown {
         meters.bytes(Direction::In, 1);
         meters.connection_ended(ConnectionEnd::Idle);
         meters.dependency_up("index");
+        meters.scrub_found("missing", 1);
         let page = meters.render().unwrap();
         let mut series = BTreeMap::from([("up".to_owned(), labels(&[]))]);
         for meter in TABLE {
