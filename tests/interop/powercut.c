@@ -329,8 +329,12 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t at) { return wri
 ssize_t writev(int fd, const struct iovec *parts, int count) { return written(fd, parts, count, -1, 0); }
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { return written(fd, parts, count, at, 0); }
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t at) { return written(fd, parts, count, at, 0); }
-ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) { return written(fd, parts, count, at, flags); }
-ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off_t at, int flags) { return written(fd, parts, count, at, flags); }
+ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    return written(fd, parts, count, at, flags);
+}
+ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    return written(fd, parts, count, at, flags);
+}
 
 #define SENDS(name, parameters, arguments)                             \
     ssize_t name parameters {                                          \
