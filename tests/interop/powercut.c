@@ -238,7 +238,8 @@ MAKES(symlink, AT_FDCWD, path, IS_NEW, (const char *to, const char *path), (to, 
 MAKES(symlinkat, at, path, IS_NEW, (const char *to, int at, const char *path), (to, at, path))
 MAKES(link, AT_FDCWD, path, 0, (const char *from, const char *path), (from, path))
 MAKES(linkat, at, path, 0, (int there, const char *from, int at, const char *path, int flags), (there, from, at, path, flags))
-MAKES(bind, AT_FDCWD, socket_path(address), IS_NEW, (int fd, const struct sockaddr *address, socklen_t length), (fd, address, length))
+MAKES(bind, AT_FDCWD, socket_path(address), IS_NEW, (int fd, const struct sockaddr *address, socklen_t length),
+      (fd, address, length))
 
 #define REMOVES(name, at, parameters, arguments)                       \
     int name parameters {                                              \
