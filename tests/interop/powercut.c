@@ -238,7 +238,8 @@ MAKES(symlink, AT_FDCWD, path, IS_NEW, (const char *to, const char *path), (to, 
 MAKES(symlinkat, at, path, IS_NEW, (const char *to, int at, const char *path), (to, at, path))
 MAKES(link, AT_FDCWD, path, 0, (const char *from, const char *path), (from, path))
 MAKES(linkat, at, path, 0, (int there, const char *from, int at, const char *path, int flags), (there, from, at, path, flags))
-MAKES(bind, AT_FDCWD, socket_path(address), IS_NEW, (int fd, const struct sockaddr *address, socklen_t length), (fd, address, length))
+MAKES(bind, AT_FDCWD, socket_path(address), IS_NEW, (int fd, const struct sockaddr *address, socklen_t length),
+      (fd, address, length))
 
 #define REMOVES(name, at, parameters, arguments)                       \
     int name parameters {                                              \
@@ -329,8 +330,12 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t at) { return wri
 ssize_t writev(int fd, const struct iovec *parts, int count) { return written(fd, parts, count, -1, 0); }
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { return written(fd, parts, count, at, 0); }
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t at) { return written(fd, parts, count, at, 0); }
-ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) { return written(fd, parts, count, at, flags); }
-ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off_t at, int flags) { return written(fd, parts, count, at, flags); }
+ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    return written(fd, parts, count, at, flags);
+}
+ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    return written(fd, parts, count, at, flags);
+}
 
 #define SENDS(name, parameters, arguments)                             \
     ssize_t name parameters {                                          \
