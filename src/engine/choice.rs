@@ -43,7 +43,6 @@ async fn open_postgres(settings: &PostgresSettings, clock: Arc<dyn Clock>) -> Re
 }
 
 #[cfg(not(feature = "postgres"))]
-#[expect(clippy::unused_async, reason = "the same as with the feature")]
 async fn open_postgres(_settings: &PostgresSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Engine>, EngineError> {
     Err(EngineError::NotBuiltIn)
 }
@@ -62,7 +61,6 @@ pub async fn look(settings: &PostgresSettings) -> Result<Checkup, EngineError> {
 /// # Errors
 /// [`EngineError::NotBuiltIn`]: this program was built without the feature `postgres`.
 #[cfg(not(feature = "postgres"))]
-#[expect(clippy::unused_async, reason = "the same as with the feature")]
 pub async fn look(_settings: &PostgresSettings) -> Result<Checkup, EngineError> {
     Err(EngineError::NotBuiltIn)
 }
