@@ -5,6 +5,7 @@
 //! `audit` (events). Way in: [`Engine`].
 
 mod cells;
+mod changes;
 mod checkup;
 mod choice;
 mod copy;
@@ -35,9 +36,10 @@ pub use rows::{
     VersionRow,
 };
 
+pub use changes::Noted;
 pub use checkup::{Check, Checkup, Tables, Verdict};
 pub use choice::{IndexSettings, load, look, open};
-pub use copy::{Batch, CopyError, Tally};
+pub use copy::{Batch, CopyError, Holds, Tally};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresEngine;
 pub use postgres_settings::{PostgresSettings, PostgresTls};
@@ -399,6 +401,18 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     async fn probe(&self, within: Duration) -> Result<(), EngineError>;
     /// Sends every row of [`TABLES`], all as they were at one moment, while others go on writing.
     async fn dump(&self, out: mpsc::Sender<Batch>) -> Result<(), CopyError>;
+    /// Has the keys of all rows of [`TABLES`] noted that change from now on. [`Changed::Conflict`] where that has been so all
+    /// along; otherwise what was noted before has a gap and is forgotten.
+    async fn note_changes(&self) -> Result<Changed, EngineError>;
+    /// Notes no changes any more, and forgets those that were.
+    async fn end_notes(&self) -> Result<(), EngineError>;
+    /// About how many changes wait to be sent; nothing while none are noted.
+    async fn changes_waiting(&self) -> Result<Option<u64>, EngineError>;
+    /// Sends the keys of all rows that have changed, and the rows that have them now, all as they were at one moment.
+    /// Nothing where nothing has changed.
+    async fn dump_changes(&self, out: mpsc::Sender<Batch>) -> Result<Option<Noted>, CopyError>;
+    /// Forgets changes that were sent. What has changed again since is sent again.
+    async fn forget_changes(&self, noted: Noted) -> Result<(), EngineError>;
     /// How many versions there are: for reports and tests.
     async fn count_versions(&self) -> Result<u64, EngineError>;
 }

@@ -6,6 +6,8 @@
 
 #[path = "engine/buckets.rs"]
 mod buckets;
+#[path = "engine/changes.rs"]
+mod changes;
 #[path = "engine/condemned.rs"]
 mod condemned;
 #[path = "engine/copies.rs"]
@@ -106,6 +108,11 @@ macro_rules! behaviours {
                 a_version_changes_only_from_the_revision_that_was_seen,
                 parts_are_found_by_number_and_by_the_bytes_they_hold,
                 a_removed_version_takes_its_parts_and_condemns_their_blobs,
+            ],
+            changes: [
+                a_copy_and_what_has_changed_since_are_the_index_of_now,
+                changes_that_come_while_others_are_sent_are_sent_later,
+                changes_are_noted_without_a_gap_or_begun_anew,
             ],
             condemned: [
                 only_blobs_that_no_row_names_are_condemned,

@@ -1,6 +1,6 @@
 use super::EngineError;
 use super::cells::{Cell, Columns};
-use super::tables::{Kind, TABLES, Table};
+use super::tables::{Column, Kind, TABLES, Table};
 use aws_lc_rs::digest::{SHA256, digest};
 
 /// Bytes of a batch that is not made longer.
@@ -13,8 +13,19 @@ pub(super) const BATCH_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     table: usize,
+    holds: Holds,
     rows: u32,
     cells: Vec<u8>,
+}
+
+/// What a batch is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Holds {
+    /// Rows, with all columns.
+    Rows = 1,
+    /// Keys of rows that have changed or gone: whatever has them goes. What there is of them now follows as rows.
+    Keys = 2,
 }
 
 /// A copy is not what it should be.
@@ -48,11 +59,14 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Adds the rows of a batch.
+    /// Adds the rows of a batch; keys are none.
     ///
     /// # Errors
     /// [`CopyError::Malformed`].
     pub fn add(&mut self, batch: &Batch) -> Result<(), CopyError> {
+        if batch.holds == Holds::Keys {
+            return batch.each_row(|_key| Ok(()));
+        }
         let (rows, sum) = self.tables.get_mut(batch.table).ok_or(CopyError::Malformed)?;
         let mut rest = batch.cells.as_slice();
         for _row in 0..batch.rows {
@@ -70,6 +84,12 @@ impl Tally {
         Ok(())
     }
 
+    /// What all rows add up to: the same for the same rows.
+    #[must_use]
+    pub fn sum(&self) -> u128 {
+        self.tables.iter().fold(0, |sum, (_, of_table)| sum.wrapping_mul(31).wrapping_add(*of_table))
+    }
+
     /// The names of all tables with their rows.
     pub fn rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
         TABLES.iter().zip(&self.tables).map(|(table, (rows, _))| (table.name, *rows))
@@ -83,18 +103,36 @@ impl Tally {
 }
 
 impl Batch {
-    /// An empty batch of the table at this place in [`TABLES`].
+    /// An empty batch of rows of the table at this place in [`TABLES`].
     pub(super) const fn of(table: usize) -> Self {
-        Self { table, rows: 0, cells: Vec::new() }
+        Self { table, holds: Holds::Rows, rows: 0, cells: Vec::new() }
     }
 
-    /// Adds a row with all columns of the table.
+    /// An empty batch of keys of that table.
+    pub(super) const fn of_keys(table: usize) -> Self {
+        Self { table, holds: Holds::Keys, rows: 0, cells: Vec::new() }
+    }
+
+    /// Adds a row with all columns of what the batch holds.
     pub(super) fn push(&mut self, row: &dyn Columns, table: &Table) -> Result<(), EngineError> {
-        for (at, column) in table.columns.iter().enumerate() {
-            let found = row.cell(at).filter(|found| fits(*found, column.kind)).ok_or(EngineError::Corrupt { table: table.name })?;
-            self.push_cell(found);
+        match self.holds {
+            Holds::Rows => self.push_all(row, table.columns.iter(), table.name)?,
+            Holds::Keys => self.push_all(row, table.key_columns(), table.name)?,
         }
         self.rows += 1;
+        Ok(())
+    }
+
+    fn push_all<'a>(
+        &mut self,
+        row: &dyn Columns,
+        columns: impl Iterator<Item = &'a Column>,
+        table: &'static str,
+    ) -> Result<(), EngineError> {
+        for (at, column) in columns.enumerate() {
+            let found = row.cell(at).filter(|found| fits(*found, column.kind)).ok_or(EngineError::Corrupt { table })?;
+            self.push_cell(found);
+        }
         Ok(())
     }
 
@@ -124,10 +162,48 @@ impl Batch {
         self.cells.len() >= BATCH_BYTES
     }
 
-    /// How many rows it holds.
+    /// Whether it holds rows or keys.
+    #[must_use]
+    pub const fn holds(&self) -> Holds {
+        self.holds
+    }
+
+    /// How many of them.
     #[must_use]
     pub const fn rows(&self) -> u32 {
         self.rows
+    }
+
+    /// Its bytes, for a backup.
+    ///
+    /// FORMAT: docs/format.md, backups: what it holds, the table's name led by its length in one byte, the number of
+    /// rows in four, the cells.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let name = TABLES.get(self.table).map_or("", |table| table.name);
+        let mut bytes = Vec::with_capacity(self.cells.len() + name.len() + 6);
+        bytes.extend_from_slice(&[self.holds as u8, u8::try_from(name.len()).unwrap_or(0)]);
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(&self.rows.to_be_bytes());
+        bytes.extend_from_slice(&self.cells);
+        bytes
+    }
+
+    /// The batch with these bytes. Its cells are looked at by whoever uses them.
+    ///
+    /// # Errors
+    /// [`CopyError::Malformed`], also for a table that this program does not know.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CopyError> {
+        let mut rest = bytes;
+        let holds = match take(&mut rest, 1)? {
+            [1] => Holds::Rows,
+            [2] => Holds::Keys,
+            _ => return Err(CopyError::Malformed),
+        };
+        let [length] = array(&mut rest)?;
+        let name = std::str::from_utf8(take(&mut rest, length.into())?).map_err(|_| CopyError::Malformed)?;
+        let (table, _) = Table::named(name).ok_or(CopyError::Malformed)?;
+        Ok(Self { table, holds, rows: u32::from_be_bytes(array(&mut rest)?), cells: rest.to_vec() })
     }
 
     pub(super) fn table(&self) -> Result<&'static Table, CopyError> {
@@ -137,10 +213,14 @@ impl Batch {
     /// Its rows, cell by cell, each checked to fit its column.
     pub(super) fn each_row<E: From<CopyError>>(&self, mut take: impl FnMut(&[Cell<'_>]) -> Result<(), E>) -> Result<(), E> {
         let table = self.table()?;
+        let columns: Vec<&Column> = match self.holds {
+            Holds::Rows => table.columns.iter().collect(),
+            Holds::Keys => table.key_columns().collect(),
+        };
         let mut rest = self.cells.as_slice();
         for _row in 0..self.rows {
-            let mut row = Vec::with_capacity(table.columns.len());
-            for column in table.columns {
+            let mut row = Vec::with_capacity(columns.len());
+            for column in &columns {
                 row.push(cell(&mut rest).and_then(|cell| if fits(cell, column.kind) { Ok(cell) } else { Err(CopyError::Malformed) })?);
             }
             take(&row)?;

@@ -7,6 +7,7 @@
 
 mod appender;
 mod buckets;
+mod changes;
 mod checkup;
 mod condemned;
 mod copy;
@@ -32,9 +33,9 @@ use super::postgres_settings::PostgresSettings;
 use super::step::Step;
 use super::{
     AccessKeyRow, Batch, BucketRow, Changed, Checkup, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
-    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, PartRow,
-    PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange,
-    VersionRow, Which,
+    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, Noted,
+    PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow,
+    VersionChange, VersionRow, Which,
 };
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, Location, NodeId, PrincipalId, RunId, Standing,
@@ -469,6 +470,31 @@ impl Engine for PostgresEngine {
         let dumped = copy::dump(&session, &out).await;
         session.close();
         dumped
+    }
+
+    async fn note_changes(&self) -> Result<Changed, EngineError> {
+        self.write((), |session, ()| changes::note(session).boxed()).await
+    }
+
+    async fn end_notes(&self) -> Result<(), EngineError> {
+        self.write((), |session, ()| async move { changes::end(session).await.map(Step::Keep) }.boxed()).await
+    }
+
+    async fn changes_waiting(&self) -> Result<Option<u64>, EngineError> {
+        self.read(|session| changes::waiting(session).boxed()).await
+    }
+
+    async fn dump_changes(&self, out: mpsc::Sender<Batch>) -> Result<Option<Noted>, CopyError> {
+        let session = self.pool.session().await?;
+        let dumped = changes::dump(&session, &out).await;
+        if dumped.is_err() {
+            session.close();
+        }
+        dumped
+    }
+
+    async fn forget_changes(&self, noted: Noted) -> Result<(), EngineError> {
+        self.write(noted, |session, noted| async move { changes::forget(session, noted).await.map(Step::Keep) }.boxed()).await
     }
 
     async fn count_versions(&self) -> Result<u64, EngineError> {

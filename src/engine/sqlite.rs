@@ -3,6 +3,7 @@
 //! A write is durable when it returns (`synchronous=FULL`). One process holds the file at a time.
 
 mod buckets;
+mod changes;
 mod checkpointer;
 mod condemned;
 mod copy;
@@ -22,9 +23,9 @@ mod writer;
 
 use super::{
     AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
-    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, PartRow,
-    PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange,
-    VersionRow, Which,
+    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, Noted,
+    PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow,
+    VersionChange, VersionRow, Which,
 };
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, Location, NodeId, PrincipalId, RunId, Standing,
@@ -488,6 +489,28 @@ impl Engine for SqliteEngine {
         let path = self.path.clone();
         let dumping = tokio::task::spawn_blocking(move || copy::dump(&path, &out));
         dumping.await.map_err(|_panicked| CopyError::Engine(EngineError::Panicked))?
+    }
+
+    async fn note_changes(&self) -> Result<Changed, EngineError> {
+        self.write(changes::note).await
+    }
+
+    async fn end_notes(&self) -> Result<(), EngineError> {
+        self.write(|db| changes::end(db).map(Step::Keep)).await
+    }
+
+    async fn changes_waiting(&self) -> Result<Option<u64>, EngineError> {
+        self.readers.look(changes::waiting)
+    }
+
+    async fn dump_changes(&self, out: mpsc::Sender<Batch>) -> Result<Option<Noted>, CopyError> {
+        let path = self.path.clone();
+        let dumping = tokio::task::spawn_blocking(move || changes::dump(&path, &out));
+        dumping.await.map_err(|_panicked| CopyError::Engine(EngineError::Panicked))?
+    }
+
+    async fn forget_changes(&self, noted: Noted) -> Result<(), EngineError> {
+        self.write(move |db| changes::forget(db, &noted).map(Step::Keep)).await
     }
 
     async fn count_versions(&self) -> Result<u64, EngineError> {

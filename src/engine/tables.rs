@@ -4,12 +4,15 @@
 //! forgotten here would be missing in every backup.
 
 use Kind::{Bytes, Number, Text};
+use aws_lc_rs::digest::{SHA256, digest};
 
 /// One table of the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
     /// Its name.
     pub name: &'static str,
+    /// The columns that tell one row from all others. They never change.
+    pub key: &'static [&'static str],
     /// Its columns, in the order in which copies hold them.
     pub columns: &'static [Column],
 }
@@ -35,7 +38,7 @@ pub enum Kind {
 }
 
 /// Tables that stay behind: what an engine keeps for itself, and what is only there to be quick.
-pub const LEFT_BEHIND: &[&str] = &["counters", "tombstones", "runs", "run_pages", "jobs", "probe"];
+pub const LEFT_BEHIND: &[&str] = &["counters", "tombstones", "runs", "run_pages", "jobs", "probe", "changes"];
 
 const fn column(name: &'static str, kind: Kind) -> Column {
     Column { name, kind }
@@ -45,6 +48,7 @@ const fn column(name: &'static str, kind: Kind) -> Column {
 pub const TABLES: &[Table] = &[
     Table {
         name: "tenants",
+        key: &["id"],
         columns: &[
             column("id", Bytes),
             column("name", Text),
@@ -55,6 +59,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "keks",
+        key: &["tenant", "purpose", "version"],
         columns: &[
             column("tenant", Bytes),
             column("purpose", Number),
@@ -67,6 +72,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "secrets",
+        key: &["tenant", "kind", "epoch"],
         columns: &[
             column("tenant", Bytes),
             column("kind", Number),
@@ -77,6 +83,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "principals",
+        key: &["id"],
         columns: &[
             column("id", Bytes),
             column("tenant", Bytes),
@@ -92,6 +99,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "access_keys",
+        key: &["access_key"],
         columns: &[
             column("access_key", Text),
             column("tenant", Bytes),
@@ -107,6 +115,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "buckets",
+        key: &["id"],
         columns: &[
             column("id", Bytes),
             column("tenant", Bytes),
@@ -123,6 +132,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "entries",
+        key: &["id"],
         columns: &[
             column("id", Bytes),
             column("bucket", Bytes),
@@ -145,6 +155,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "directories",
+        key: &["bucket", "directory"],
         columns: &[
             column("id", Bytes),
             column("bucket", Bytes),
@@ -161,6 +172,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "versions",
+        key: &["id"],
         columns: &[
             column("seq", Number),
             column("id", Bytes),
@@ -200,10 +212,12 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "deks",
+        key: &["seq"],
         columns: &[column("seq", Number), column("version", Bytes), column("kek_version", Number), column("wrapped", Bytes)],
     },
     Table {
         name: "parts",
+        key: &["version", "number"],
         columns: &[
             column("version", Bytes),
             column("number", Number),
@@ -222,6 +236,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "uploads",
+        key: &["id"],
         columns: &[
             column("id", Bytes),
             column("bucket", Bytes),
@@ -246,6 +261,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "upload_parts",
+        key: &["upload", "number"],
         columns: &[
             column("upload", Bytes),
             column("number", Number),
@@ -266,6 +282,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "journal",
+        key: &["row"],
         columns: &[
             column("row", Number),
             column("tenant", Bytes),
@@ -279,6 +296,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "event_keys",
+        key: &["tenant", "id"],
         columns: &[
             column("tenant", Bytes),
             column("id", Bytes),
@@ -290,16 +308,51 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "provider_log",
+        key: &["minute", "reason", "network"],
         columns: &[column("minute", Number), column("reason", Text), column("network", Text), column("count", Number)],
     },
-    Table { name: "condemned", columns: &[column("blob", Bytes), column("at", Number)] },
-    Table { name: "store", columns: &[column("one", Number), column("id", Bytes), column("generation", Number)] },
+    Table { name: "condemned", key: &["blob"], columns: &[column("blob", Bytes), column("at", Number)] },
+    Table { name: "store", key: &["one"], columns: &[column("one", Number), column("id", Bytes), column("generation", Number)] },
 ];
 
 impl Table {
+    /// The table of this name.
+    pub(super) fn named(name: &str) -> Option<(usize, &'static Self)> {
+        TABLES.iter().enumerate().find(|(_, table)| table.name == name)
+    }
+
     /// Its columns as a statement names them.
     pub(super) fn column_list(&self) -> String {
         let names: Vec<String> = self.columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
         names.join(", ")
     }
+
+    /// The columns of its key.
+    pub(super) fn key_columns(&self) -> impl Iterator<Item = &'static Column> + use<> {
+        let (columns, key) = (self.columns, self.key);
+        key.iter().filter_map(move |name| columns.iter().find(|column| column.name == *name))
+    }
+
+    /// The columns of its key, each with the column of the table `changes` in which its value is noted.
+    pub(super) fn noted_in(&self) -> Vec<(&'static Column, &'static str)> {
+        let (mut bytes, mut numbers, mut texts) = (["b1", "b2"].iter(), ["n1", "n2"].iter(), ["t1", "t2"].iter());
+        let mut place = |kind| match kind {
+            Bytes => bytes.next(),
+            Number => numbers.next(),
+            Text => texts.next(),
+        };
+        self.key_columns().filter_map(|column| place(column.kind).map(|place| (column, *place))).collect()
+    }
+}
+
+/// What tells one list of tables from another: an index whose changes were noted for other tables has gaps.
+pub(super) fn form() -> i64 {
+    let mut names = Vec::new();
+    for table in TABLES {
+        names.extend([table.name].iter().chain(table.key).flat_map(|name| [name.as_bytes(), &[0]]).flatten().copied());
+        names.push(1);
+    }
+    let head = digest(&SHA256, &names).as_ref().first_chunk().map_or(1, |head| i64::from(u32::from_be_bytes(*head)));
+    // Zero says that nothing is noted.
+    head.max(1)
 }

@@ -8,7 +8,7 @@ use hozon::domain::{
 use hozon::engine::{
     AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DekRow, DirectoryChanges, DirectoryRow, Engine,
     EngineError, EntryChange, EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder,
-    JobRow, JobSave, JournalRow, KekRow, Nullness, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow,
+    JobRow, JobSave, JournalRow, KekRow, Noted, Nullness, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow,
     TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionKind, VersionRow, Which,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -352,6 +352,21 @@ impl Engine for Memory {
     }
     async fn dump(&self, _: tokio::sync::mpsc::Sender<Batch>) -> Result<(), CopyError> {
         Err(CopyError::BrokenOff)
+    }
+    async fn note_changes(&self) -> Answer<Changed> {
+        Err(EngineError::Unavailable)
+    }
+    async fn end_notes(&self) -> Answer<()> {
+        Err(EngineError::Unavailable)
+    }
+    async fn changes_waiting(&self) -> Answer<Option<u64>> {
+        Err(EngineError::Unavailable)
+    }
+    async fn dump_changes(&self, _: mpsc::Sender<Batch>) -> Result<Option<Noted>, CopyError> {
+        Err(CopyError::BrokenOff)
+    }
+    async fn forget_changes(&self, _: Noted) -> Answer<()> {
+        Err(EngineError::Unavailable)
     }
     async fn count_versions(&self) -> Answer<u64> {
         Ok(self.tables().versions.len() as u64)

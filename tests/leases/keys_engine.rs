@@ -231,6 +231,21 @@ impl Engine for KeysEngine {
     async fn dump(&self, _: tokio::sync::mpsc::Sender<Batch>) -> Result<(), CopyError> {
         Ok(no()?)
     }
+    async fn note_changes(&self) -> Result<Changed, EngineError> {
+        no()
+    }
+    async fn end_notes(&self) -> Result<(), EngineError> {
+        no()
+    }
+    async fn changes_waiting(&self) -> Result<Option<u64>, EngineError> {
+        no()
+    }
+    async fn dump_changes(&self, _: tokio::sync::mpsc::Sender<Batch>) -> Result<Option<Noted>, CopyError> {
+        Ok(no()?)
+    }
+    async fn forget_changes(&self, _: Noted) -> Result<(), EngineError> {
+        no()
+    }
     async fn count_versions(&self) -> Result<u64, EngineError> {
         no()
     }

@@ -5,7 +5,7 @@ use super::given::{Given, given};
 use super::session::Session;
 use crate::engine::EngineError;
 use crate::engine::cells::Cell;
-use crate::engine::copy::{Batch, CopyError};
+use crate::engine::copy::{Batch, CopyError, Holds};
 use crate::engine::tables::{Kind, TABLES, Table};
 use futures::{TryStreamExt, pin_mut};
 use tokio::sync::mpsc;
@@ -26,20 +26,27 @@ impl From<Fault> for CopyError {
 pub(super) async fn dump(session: &Session, out: &mpsc::Sender<Batch>) -> Result<(), CopyError> {
     session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     for (at, table) in TABLES.iter().enumerate() {
-        let rows = session.stream(&format!("SELECT {} FROM {}", table.column_list(), table.name)).await?;
-        pin_mut!(rows);
-        let mut batch = Batch::of(at);
-        while let Some(row) = rows.try_next().await.map_err(Fault::from)? {
-            batch.push(&row, table)?;
-            if batch.is_full() {
-                out.send(std::mem::replace(&mut batch, Batch::of(at))).await.map_err(|_| CopyError::BrokenOff)?;
-            }
-        }
-        if batch.rows() > 0 {
-            out.send(batch).await.map_err(|_| CopyError::BrokenOff)?;
-        }
+        send(session, &format!("SELECT {} FROM {}", table.column_list(), table.name), Batch::of(at), out).await?;
     }
     Ok(session.run("COMMIT").await?)
+}
+
+/// Sends what `sql` finds in batches like `first`, which is empty.
+pub(super) async fn send(session: &Session, sql: &str, first: Batch, out: &mpsc::Sender<Batch>) -> Result<(), CopyError> {
+    let table = first.table()?;
+    let rows = session.stream(sql).await?;
+    pin_mut!(rows);
+    let mut batch = first.clone();
+    while let Some(row) = rows.try_next().await.map_err(Fault::from)? {
+        batch.push(&row, table)?;
+        if batch.is_full() {
+            out.send(std::mem::replace(&mut batch, first.clone())).await.map_err(|_| CopyError::BrokenOff)?;
+        }
+    }
+    if batch.rows() > 0 {
+        out.send(batch).await.map_err(|_| CopyError::BrokenOff)?;
+    }
+    Ok(())
 }
 
 /// Fills an empty index with all batches that come, or leaves it empty.
@@ -51,7 +58,11 @@ pub(super) async fn load(session: &Session, batches: &mut mpsc::Receiver<Result<
         }
     }
     while let Some(batch) = batches.recv().await {
-        insert(session, &batch?).await?;
+        let batch = batch?;
+        match batch.holds() {
+            Holds::Rows => insert(session, &batch).await?,
+            Holds::Keys => remove(session, &batch).await?,
+        }
     }
     settle(session).await?;
     Ok(session.run("COMMIT").await?)
@@ -75,6 +86,46 @@ async fn insert(session: &Session, batch: &Batch) -> Result<(), CopyError> {
     }
     writer.finish().await.map_err(Fault::from)?;
     Ok(())
+}
+
+/// Removes the rows with these keys: what there is of them now follows.
+async fn remove(session: &Session, batch: &Batch) -> Result<(), CopyError> {
+    let table = batch.table()?;
+    let mut keys: Vec<Vec<Held>> = table.key_columns().map(|_column| Vec::new()).collect();
+    batch.each_row::<CopyError>(|row| {
+        keys.iter_mut().zip(row).for_each(|(column, cell)| column.push(Held::of(cell)));
+        Ok(())
+    })?;
+    let (mut lists, mut names, mut matches) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, column) in table.key_columns().enumerate() {
+        let kind = match column.kind {
+            Kind::Number => "bigint",
+            Kind::Bytes => "bytea",
+            Kind::Text => "text",
+        };
+        lists.push(format!("${}::{kind}[]", at + 1));
+        names.push(format!("k{at}"));
+        matches.push(format!("t.\"{}\" = k.k{at}", column.name));
+    }
+    let (lists, names, matches) = (lists.join(", "), names.join(", "), matches.join(" AND "));
+    let sql = format!("DELETE FROM {} t USING unnest({lists}) AS k({names}) WHERE {matches}", table.name);
+    let given = table.key_columns().zip(&keys).map(|(column, cells)| list(column.kind, cells)).collect();
+    session.change(&sql, given).await?;
+    Ok(())
+}
+
+fn list(kind: Kind, cells: &[Held]) -> Given<'_> {
+    match kind {
+        Kind::Number => {
+            Given::Numbers(cells.iter().filter_map(|cell| if let Held::Number(number) = cell { Some(*number) } else { None }).collect())
+        }
+        Kind::Bytes => Given::AllBytes(
+            cells.iter().filter_map(|cell| if let Held::Bytes(bytes) = cell { Some(bytes.as_slice()) } else { None }).collect(),
+        ),
+        Kind::Text => {
+            Given::Texts(cells.iter().filter_map(|cell| if let Held::Text(text) = cell { Some(text.as_str()) } else { None }).collect())
+        }
+    }
 }
 
 /// A cell that is kept for a moment.

@@ -11,10 +11,13 @@ use crate::engine::step::Step;
 use futures::FutureExt;
 
 /// Frozen steps from one schema to the next; how many were taken stands in `hozon_schema`.
-const STEPS: [&str; KNOWN as usize] =
-    [include_str!("../migrations/postgres/0001_first.sql"), include_str!("../migrations/postgres/0002_jobs.sql")];
+const STEPS: [&str; KNOWN as usize] = [
+    include_str!("../migrations/postgres/0001_first.sql"),
+    include_str!("../migrations/postgres/0002_jobs.sql"),
+    include_str!("../migrations/postgres/0003_changes.sql"),
+];
 /// The form of the tables that this program knows best.
-pub(super) const KNOWN: u32 = 2;
+pub(super) const KNOWN: u32 = 3;
 /// Names our advisory locks apart from those of others: "hzon".
 pub(super) const OURS: i64 = 0x687a_6f6e;
 

@@ -4,7 +4,7 @@ use super::schema::{self, Purpose};
 use super::{SqliteSettings, claim, failure, one};
 use crate::engine::EngineError;
 use crate::engine::cells::{Cell, Cells};
-use crate::engine::copy::{Batch, CopyError};
+use crate::engine::copy::{Batch, CopyError, Holds};
 use crate::engine::tables::TABLES;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
@@ -27,18 +27,25 @@ pub(super) fn dump(path: &Path, out: &mpsc::Sender<Batch>) -> Result<(), CopyErr
     let mut connection = schema::connect(path, Purpose::Read)?;
     let moment = connection.transaction().map_err(failure)?;
     for (at, table) in TABLES.iter().enumerate() {
-        let mut statement = moment.prepare(&format!("SELECT {} FROM {}", table.column_list(), table.name)).map_err(failure)?;
-        let mut rows = statement.query([]).map_err(failure)?;
-        let mut batch = Batch::of(at);
-        while let Some(row) = rows.next().map_err(failure)? {
-            batch.push(row, table)?;
-            if batch.is_full() {
-                out.blocking_send(std::mem::replace(&mut batch, Batch::of(at))).map_err(|_| CopyError::BrokenOff)?;
-            }
+        send(&moment, &format!("SELECT {} FROM {}", table.column_list(), table.name), Batch::of(at), out)?;
+    }
+    Ok(())
+}
+
+/// Sends what `sql` finds in batches like `first`, which is empty.
+pub(super) fn send(moment: &Connection, sql: &str, first: Batch, out: &mpsc::Sender<Batch>) -> Result<(), CopyError> {
+    let table = first.table()?;
+    let mut statement = moment.prepare(sql).map_err(failure)?;
+    let mut rows = statement.query([]).map_err(failure)?;
+    let mut batch = first.clone();
+    while let Some(row) = rows.next().map_err(failure)? {
+        batch.push(row, table)?;
+        if batch.is_full() {
+            out.blocking_send(std::mem::replace(&mut batch, first.clone())).map_err(|_| CopyError::BrokenOff)?;
         }
-        if batch.rows() > 0 {
-            out.blocking_send(batch).map_err(|_| CopyError::BrokenOff)?;
-        }
+    }
+    if batch.rows() > 0 {
+        out.blocking_send(batch).map_err(|_| CopyError::BrokenOff)?;
     }
     Ok(())
 }
@@ -52,7 +59,11 @@ pub(super) fn load(settings: &SqliteSettings, batches: &mut mpsc::Receiver<Resul
         return Err(CopyError::NotEmpty);
     }
     while let Some(batch) = batches.blocking_recv() {
-        insert(&all, &batch?)?;
+        let batch = batch?;
+        match batch.holds() {
+            Holds::Rows => insert(&all, &batch)?,
+            Holds::Keys => remove(&all, &batch)?,
+        }
     }
     // Marks and orders of versions go on from the largest; whatever went before is known to no cache of this epoch.
     let sql = "UPDATE counters SET value = (SELECT max(m) FROM (SELECT ifnull(max(mark), 0) AS m FROM entries
@@ -71,6 +82,18 @@ fn insert(connection: &Connection, batch: &Batch) -> Result<(), CopyError> {
     let mut statement = connection.prepare_cached(&sql).map_err(failure)?;
     batch.each_row(|row| {
         statement.execute(params_from_iter(row)).map_err(failure)?;
+        Ok(())
+    })
+}
+
+/// Removes the rows with these keys: what there is of them now follows.
+fn remove(connection: &Connection, batch: &Batch) -> Result<(), CopyError> {
+    let table = batch.table()?;
+    let matches: Vec<String> = table.key_columns().map(|column| format!("\"{}\" = ?", column.name)).collect();
+    let sql = format!("DELETE FROM {} WHERE {}", table.name, matches.join(" AND "));
+    let mut statement = connection.prepare_cached(&sql).map_err(failure)?;
+    batch.each_row(|key| {
+        statement.execute(params_from_iter(key)).map_err(failure)?;
         Ok(())
     })
 }
