@@ -4,6 +4,7 @@
 //! durable. Damage is for `seal` to notice; this module notices only what is missing or short.
 //! Way in: [`BlobStore`].
 
+mod archive;
 mod backend;
 mod cached;
 mod error;
@@ -28,6 +29,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use archive::{Archive, ArchiveError, ArchiveWriter, Archived};
 pub use error::{BlobError, OpenStoreError};
 pub use listing::{ListedBlob, Scope};
 pub use marker::{MarkerError, StoreMarker};

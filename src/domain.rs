@@ -37,7 +37,8 @@ pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet, UnmetWr
 pub use etag::{ETag, InvalidETag};
 pub use host::names_the_gateway;
 pub use id::{
-    AttemptId, BucketId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, RunId, StoreId, TenantId, UploadId, VersionId,
+    AttemptId, BucketId, ChainId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, RunId, StoreId, TenantId, UploadId,
+    VersionId,
 };
 pub use kek::{KekPurpose, KekState, UnknownName};
 pub use key::{InvalidObjectKey, ObjectKey};

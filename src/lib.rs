@@ -8,6 +8,7 @@ pub mod admin;
 pub mod api;
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod blob;
 pub mod cli;
 pub mod client;

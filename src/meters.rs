@@ -125,6 +125,9 @@ pub struct Meters {
     scrub_findings: Family<DamageLabels, Counter>,
     scrub_repaired: Counter,
     scrub_orphans: Gauge,
+    backup_until: Gauge,
+    backup_snapshot: Gauge,
+    backup_failures: Counter,
     panics: Counter,
 }
 
@@ -167,6 +170,9 @@ impl Meters {
             scrub_findings: enter(&mut registry, &table::SCRUB_FINDINGS, Family::default()),
             scrub_repaired: enter(&mut registry, &table::SCRUB_REPAIRED, Counter::default()),
             scrub_orphans: enter(&mut registry, &table::SCRUB_ORPHANS, Gauge::default()),
+            backup_until: enter(&mut registry, &table::BACKUP_UNTIL, Gauge::default()),
+            backup_snapshot: enter(&mut registry, &table::BACKUP_SNAPSHOT, Gauge::default()),
+            backup_failures: enter(&mut registry, &table::BACKUP_FAILURES, Counter::default()),
             panics: enter(&mut registry, &table::PANICS, Counter::default()),
             registry,
         }
@@ -272,6 +278,17 @@ impl Meters {
         self.scrub_orphans.set(i64::try_from(orphans).unwrap_or(i64::MAX));
     }
 
+    /// Up to when every change of the index is in the backup, and when its newest snapshot was made, in seconds since 1970.
+    pub fn backup_stands(&self, until: i64, snapshot: i64) {
+        self.backup_until.set(until);
+        self.backup_snapshot.set(snapshot);
+    }
+
+    /// A piece of the backup could not be written.
+    pub fn backup_failed(&self) {
+        self.backup_failures.inc();
+    }
+
     /// Counts a handler that panicked; its caller got an internal error.
     pub fn panicked(&self) {
         self.panics.inc();
@@ -340,6 +357,8 @@ mod tests {
         meters.scrub_found("missing", 1);
         meters.scrub_repaired();
         meters.scrub_stands(0.5, 1, 1);
+        meters.backup_stands(1, 1);
+        meters.backup_failed();
         meters.panicked();
         meters
     }

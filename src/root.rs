@@ -87,6 +87,26 @@ impl Root {
         }
     }
 
+    /// Wraps the key of a backup of the index, which belongs to no tenant.
+    ///
+    /// # Errors
+    /// [`RootError`] when the root cannot be reached or sealing fails.
+    pub async fn wrap_backup_key(&self, context: &Context, key: &MasterKey) -> Result<Vec<u8>, RootError> {
+        match &self.0 {
+            Provider::File(file) => Ok(key.wrap(&Arc::clone(file).backup_root().await?, context)?),
+        }
+    }
+
+    /// The key of a backup that `wrapped` holds.
+    ///
+    /// # Errors
+    /// [`RootError::Open`] when it was wrapped under another root, or altered; otherwise when the root cannot be reached.
+    pub async fn unwrap_backup_key(&self, context: &Context, wrapped: &[u8]) -> Result<MasterKey, RootError> {
+        match &self.0 {
+            Provider::File(file) => Ok(MasterKey::unwrap(&Arc::clone(file).backup_root().await?, context, wrapped)?),
+        }
+    }
+
     /// Checks that root and data cannot be carried off together: what the production profile asks for.
     ///
     /// # Errors

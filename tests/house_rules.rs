@@ -27,7 +27,7 @@ const LAYERS: &[&[&str]] = &[
     &["identity"],
     &["policy"],
     &["keys"],
-    &["objects", "records", "upkeep", "report"],
+    &["objects", "records", "upkeep", "report", "backup"],
     &["listener", "s3", "sts", "api", "admin"],
     &["config", "telemetry"],
     &["app"],

@@ -99,6 +99,11 @@ id! {
     EventKeyId
 }
 id! {
+    /// One unbroken backup: snapshots of the index and the journal of its changes between them, without a gap.
+    ChainId
+}
+
+id! {
     /// One store of bodies, as the marker in it says.
     StoreId
 }

@@ -157,3 +157,7 @@ pub const CHORES_AFTER: Duration = Duration::from_secs(30);
 pub const SIGNED_CHUNK_BYTES_MAX: u64 = 2 << 20;
 /// Bytes of the line before a chunk of an upload.
 pub const CHUNK_LINE_BYTES_MAX: usize = 1_024;
+/// Changes that may wait for a backup whose store takes none. Beyond, they are forgotten and a new backup begins.
+pub const BACKUP_CHANGES_MAX: u64 = 20_000_000;
+/// How long a backup is not kept by anyone before changes are no longer noted for it.
+pub const BACKUP_ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3_600);

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub enum JobKind {
     /// Reads every stored frame and compares it with its row.
     Scrub = 1,
+    /// Keeps a backup of the index.
+    Backup = 2,
 }
 
 /// A long job as it stands: whose it is, how far it has come, and what operators want of it.

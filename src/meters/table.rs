@@ -67,6 +67,12 @@ pub(super) const SCRUB_FINDINGS: Meter =
 pub(super) const SCRUB_REPAIRED: Meter = meter("scrub_repaired", "Damaged frames that were put back from the replica", None, &[]);
 pub(super) const SCRUB_ORPHANS: Meter =
     meter("scrub_orphans", "Old blobs that the last full pass of the scrub found and nobody knows", None, &[]);
+pub(super) const BACKUP_UNTIL: Meter =
+    meter("backup_until", "Up to when every change of the index is in the backup, as time since 1970; 0 where none is kept", SECONDS, &[]);
+pub(super) const BACKUP_SNAPSHOT: Meter =
+    meter("backup_snapshot", "Moment of the newest whole snapshot of the index, as time since 1970; 0 before the first", SECONDS, &[]);
+pub(super) const BACKUP_FAILURES: Meter =
+    meter("backup_failures", "Pieces of the backup that could not be written, and were tried again", None, &[]);
 pub(super) const PANICS: Meter = meter("panics", "Handlers that stopped by a panic", None, &[]);
 
 /// Every meter there is.
@@ -91,5 +97,8 @@ pub const TABLE: &[Meter] = &[
     SCRUB_FINDINGS,
     SCRUB_REPAIRED,
     SCRUB_ORPHANS,
+    BACKUP_UNTIL,
+    BACKUP_SNAPSHOT,
+    BACKUP_FAILURES,
     PANICS,
 ];

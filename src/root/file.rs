@@ -80,7 +80,16 @@ impl FileRoot {
 
     /// The key under which the keys of `tenant` are wrapped.
     pub(super) async fn tenant_root(self: Arc<Self>, tenant: TenantId) -> Result<UseKey, RootError> {
-        let read = move || Ok(self.root()?.derive(KeyUse::TenantRoot(tenant)));
+        self.derived(KeyUse::TenantRoot(tenant)).await
+    }
+
+    /// The key under which the keys of backups are wrapped.
+    pub(super) async fn backup_root(self: Arc<Self>) -> Result<UseKey, RootError> {
+        self.derived(KeyUse::WrapBackup).await
+    }
+
+    async fn derived(self: Arc<Self>, purpose: KeyUse) -> Result<UseKey, RootError> {
+        let read = move || Ok(self.root()?.derive(purpose));
         tokio::task::spawn_blocking(read).await.map_err(|_| RootError::Stopping)?
     }
 

@@ -1,5 +1,5 @@
 use super::{PlaceOfPart, PlaceOfRun, RunExtent, framing};
-use crate::domain::{BucketId, EventId, EventKeyId, KekPurpose, PrincipalId, TenantId, UploadId, VersionId};
+use crate::domain::{BucketId, ChainId, EventId, EventKeyId, KekPurpose, PrincipalId, TenantId, UploadId, VersionId};
 use std::fmt;
 
 /// What a ciphertext is bound to: the kind of thing it is and the place it belongs to.
@@ -119,6 +119,18 @@ impl Context {
     pub fn run_page(place: PlaceOfRun, page: u32) -> Self {
         let PlaceOfRun { tenant, bucket, directory, run } = place;
         Self::new("run-page", &[tenant.as_bytes(), bucket.as_bytes(), &directory, run.as_bytes(), &page.to_be_bytes()])
+    }
+
+    /// The wrapped key of some pieces of a backup.
+    #[must_use]
+    pub fn backup_key(chain: ChainId, key: &[u8; 16]) -> Self {
+        Self::new("backup-key", &[chain.as_bytes(), key])
+    }
+
+    /// One chunk of a piece of a backup, whose beginning has this SHA-256.
+    #[must_use]
+    pub fn backup(beginning: &[u8; 32], chunk: u64) -> Self {
+        Self::new("backup", &[beginning, &chunk.to_be_bytes()])
     }
 
     /// The file that holds a root.

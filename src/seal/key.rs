@@ -34,8 +34,10 @@ pub enum KeyUse {
     WrapEventKey,
     /// Seals audit events; the master key is an event key.
     SealEvent,
-    /// Seals backups.
+    /// Seals what a backup holds; the master key is a backup key.
     Backup,
+    /// Wraps backup keys; the master key is the installation's root.
+    WrapBackup,
     /// Stands for one tenant under a root that serves many.
     TenantRoot(TenantId),
     /// Seals the names of one directory.
@@ -66,6 +68,7 @@ impl KeyUse {
             Self::WrapEventKey => "wrap-event-key",
             Self::SealEvent => "seal-event",
             Self::Backup => "backup",
+            Self::WrapBackup => "wrap-backup",
             Self::TenantRoot(_) => "tenant-root",
             Self::SealName { .. } => "seal-name",
             Self::Probe => "probe",
@@ -248,6 +251,7 @@ mod tests {
             KeyUse::WrapEventKey,
             KeyUse::SealEvent,
             KeyUse::Backup,
+            KeyUse::WrapBackup,
             KeyUse::TenantRoot(tenant),
             KeyUse::TenantRoot(TenantId::from_bytes([2; 16])),
             name(bucket, [1; 32]),

@@ -1,0 +1,24 @@
+//! Backups of the index: sealed snapshots, and a sealed journal of every change between them, in a store of their own.
+//!
+//! Bodies are not in it: they lie in the store of bodies and never change. Rows are as the index has them, so names and
+//! attributes are sealed and keys are wrapped; on top every piece is sealed under a key that only the root unwraps. The
+//! gateway only ever adds pieces under new names. Ways in: [`Keeper`] keeps a backup of a running gateway, [`Shelf`] reads
+//! one.
+
+mod error;
+mod keeper;
+mod key;
+mod name;
+mod piece;
+mod plan;
+mod recover;
+mod shelf;
+
+pub use error::BackupError;
+pub use keeper::{BackupFailure, BackupStatus, Keeper, KeeperParts, KeeperSettings, SnapshotFacts, forget_abandoned};
+pub use key::BackupKeys;
+pub use name::{PieceKind, PieceName};
+pub use piece::{Counts, PieceFacts, PieceReader};
+pub use plan::Plan;
+pub use recover::{Filled, fill};
+pub use shelf::{Chain, Shelf};
