@@ -31,7 +31,7 @@ pub use listing::{ListedBlob, Scope};
 pub use marker::{MarkerError, StoreMarker};
 pub use probe::{Overwrite, ProbeError, ProbeReport, ProbeStep};
 pub use reader::{BlobReader, SealedBytes};
-pub use settings::{BlobSettings, S3Settings, Transport};
+pub use settings::{AzureCredential, AzureSettings, BlobSettings, GcsSettings, S3Settings, Transport};
 pub use writer::{BlobWriter, Stored};
 
 /// The store. Cheap to clone; clones share its connections, buffers and bounds.
@@ -49,7 +49,9 @@ impl BlobStore {
         Ok(Self(Arc::new(match settings {
             BlobSettings::Local { directory } => Backend::local(directory)?,
             BlobSettings::Memory => Backend::memory(),
-            BlobSettings::S3(s3) => Backend::remote(remote::open(s3)?, &s3.prefix),
+            BlobSettings::S3(s3) => Backend::remote(remote::s3(s3)?, &s3.prefix),
+            BlobSettings::Azure(azure) => Backend::remote(remote::azure(azure)?, &azure.prefix),
+            BlobSettings::Gcs(gcs) => Backend::remote(remote::gcs(gcs)?, &gcs.prefix),
         })))
     }
 

@@ -11,6 +11,7 @@ mod error;
 mod raw;
 mod reload;
 mod resolve;
+mod stores;
 mod within;
 
 use raw::Raw;
@@ -111,7 +112,8 @@ mod tests {
         let shipped = include_str!("../config/hozon.toml");
         let with_optional = shipped.replace("#~ ", "");
         let raw: Raw = toml::from_str(&with_optional).unwrap();
-        assert!(raw.store.s3.is_some() && raw.root.passphrase_file.is_some());
+        assert!(raw.store.s3.is_some() && raw.store.azure.is_some() && raw.store.gcs.is_some());
+        assert!(raw.root.passphrase_file.is_some());
         assert!(raw.catalogue.record_classes.is_some() && raw.catalogue.job_types.is_some());
         assert!(raw.admin.metrics_listen.is_some());
     }

@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up may stop")]
 //! The configuration file: what is taken, what is refused, and where the refusal points.
 
-use hozon::blob::{BlobSettings, Transport};
+use hozon::blob::{AzureCredential, BlobSettings, Transport};
 use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings};
 use hozon::domain::{PatientNaming, RecordClass, StartEvent};
 use hozon::listener::{TlsVersions, WireSettings};
@@ -271,6 +271,29 @@ fn a_remote_store_is_reached_over_tls_or_on_this_machine() {
         let (line, _, reason) = place_and_reason(&store(endpoint));
         assert!(line == 2 && reason.contains("https:// URL"), "{reason}");
     }
+}
+
+const AZURE: &str = "[store.azure]\naccount = \"a\"\ncontainer = \"c\"\ncredential = \"sas\"\nsecret_file = \"s\"\n";
+const GCS: &str = "[store.gcs]\nbucket = \"b\"\nservice_account_file = \"/a.json\"\nendpoint = \"http://localhost:4443\"\nprefix = \"p\"\n";
+
+#[test]
+fn azure_and_google_are_stores_by_configuration() {
+    let BlobSettings::Azure(azure) = read(AZURE).unwrap().store else { panic!("not Azure") };
+    assert_eq!((azure.account.as_str(), azure.container.as_str(), azure.credential), ("a", "c", AzureCredential::Sas));
+    assert_eq!((azure.endpoint, azure.transport, azure.ca), (None, Transport::Tls, None));
+    assert!(azure.secret_file.is_absolute(), "relative to the file that names it");
+    let BlobSettings::Gcs(gcs) = read(GCS).unwrap().store else { panic!("not Google") };
+    assert_eq!((gcs.bucket.as_str(), gcs.prefix.as_str(), gcs.service_account_file.to_str()), ("b", "p", Some("/a.json")));
+    assert_eq!((gcs.endpoint.as_deref(), gcs.transport), (Some("http://localhost:4443"), Transport::PlainHttp));
+    let plain = format!("{AZURE}endpoint = \"http://a.example\"\n");
+    assert!(place_and_reason(&plain).2.contains("https:// URL"));
+    assert!(place_and_reason(&AZURE.replace("sas", "password")).2.contains("unknown variant `password`"));
+}
+
+#[test]
+fn two_remote_stores_are_none() {
+    let error = read(&format!("{AZURE}{GCS}")).unwrap_err();
+    assert!(error.to_string().ends_with("store names more than one remote store: there can be one of s3, azure and gcs"), "{error}");
 }
 
 #[test]

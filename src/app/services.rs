@@ -136,7 +136,7 @@ pub fn apart(root: &Root, settings: &Settings) -> Result<(), StartError> {
     }
     let blobs = match &settings.store {
         BlobSettings::Local { directory } => Some(directory.as_path()),
-        BlobSettings::Memory | BlobSettings::S3(_) => None,
+        BlobSettings::Memory | BlobSettings::S3(_) | BlobSettings::Azure(_) | BlobSettings::Gcs(_) => None,
     };
     for data in blobs.into_iter().chain(settings.index.path.parent()).filter(|data| data.exists()) {
         root.check_production(data).map_err(StartError::RootWithData)?;

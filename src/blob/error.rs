@@ -122,8 +122,13 @@ pub enum OpenStoreError {
         path: PathBuf,
     },
     /// This program was built without the back end.
-    #[error("this program was built without S3 as a store (feature `s3-store`)")]
-    NotBuiltIn,
+    #[error("this program was built without {kind} as a store (feature `{feature}`)")]
+    NotBuiltIn {
+        /// What kind of store it is.
+        kind: &'static str,
+        /// What to build it with.
+        feature: &'static str,
+    },
     /// The settings do not describe a store.
     #[error("the store's settings cannot be used")]
     Store {

@@ -12,6 +12,10 @@ pub enum BlobSettings {
     Memory,
     /// In a bucket of an S3 service. Needs the feature `s3-store`.
     S3(S3Settings),
+    /// In a container of an Azure storage account. Needs the feature `azure-store`.
+    Azure(AzureSettings),
+    /// In a bucket of Google Cloud Storage. Needs the feature `gcs-store`.
+    Gcs(GcsSettings),
 }
 
 /// A bucket of an S3 service.
@@ -27,6 +31,53 @@ pub struct S3Settings {
     pub access_key_id: String,
     /// A file with the secret half, which only its owner may open.
     pub secret_file: PathBuf,
+    /// What every object's name begins with; empty for none.
+    pub prefix: String,
+    /// How the service is reached.
+    pub transport: Transport,
+    /// A file with further CA certificates (PEM) to trust.
+    pub ca: Option<PathBuf>,
+}
+
+/// A container of an Azure storage account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AzureSettings {
+    /// The account's name.
+    pub account: String,
+    /// The container, which must exist.
+    pub container: String,
+    /// What the file with the secret holds.
+    pub credential: AzureCredential,
+    /// A file with the secret, which only its owner may open.
+    pub secret_file: PathBuf,
+    /// The account's address; the one that Azure gives it where absent.
+    pub endpoint: Option<String>,
+    /// What every object's name begins with; empty for none.
+    pub prefix: String,
+    /// How the service is reached.
+    pub transport: Transport,
+    /// A file with further CA certificates (PEM) to trust.
+    pub ca: Option<PathBuf>,
+}
+
+/// What proves to Azure who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AzureCredential {
+    /// A key of the whole account.
+    AccessKey,
+    /// A shared access signature, which may be for the container only.
+    Sas,
+}
+
+/// A bucket of Google Cloud Storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GcsSettings {
+    /// The bucket, which must exist.
+    pub bucket: String,
+    /// A file with a service account and its private key (JSON), which only its owner may open.
+    pub service_account_file: PathBuf,
+    /// The service's address; Google's own where absent.
+    pub endpoint: Option<String>,
     /// What every object's name begins with; empty for none.
     pub prefix: String,
     /// How the service is reached.

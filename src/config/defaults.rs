@@ -1,9 +1,8 @@
 //! What holds where the file says nothing. A test compares it with `config/hozon.toml`.
 
 use super::Profile;
-use super::raw::{
-    Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Seal, Store, Tls,
-};
+use super::raw::{Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Seal, Tls};
+use super::stores::Store;
 use super::within::Within;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -80,7 +79,7 @@ impl Default for Index {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { directory: PathBuf::from("/var/lib/hozon/blobs"), s3: None }
+        Self { directory: PathBuf::from("/var/lib/hozon/blobs"), s3: None, azure: None, gcs: None }
     }
 }
 

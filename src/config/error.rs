@@ -53,6 +53,9 @@ pub enum Conflict {
     /// Plain HTTP where others can listen.
     #[error("listener.tls = \"off\" is only possible where listener.address is on loopback")]
     PlainBeyondLoopback,
+    /// More than one remote store where one is meant.
+    #[error("{0} names more than one remote store: there can be one of s3, azure and gcs")]
+    SeveralStores(&'static str),
 }
 
 impl ConfigError {

@@ -1,4 +1,5 @@
 use super::Profile;
+use super::stores::Store;
 use super::within::Within;
 use crate::blob::Transport;
 use http::Uri;
@@ -121,28 +122,6 @@ pub(super) struct Cors {
 pub(super) struct Index {
     pub(super) path: PathBuf,
     pub(super) readers: Within<1, 64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Store {
-    pub(super) directory: PathBuf,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) s3: Option<S3Store>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct S3Store {
-    pub(super) endpoint: Endpoint,
-    pub(super) bucket: String,
-    pub(super) region: String,
-    pub(super) access_key_id: String,
-    pub(super) secret_key_file: PathBuf,
-    #[serde(default)]
-    pub(super) prefix: String,
-    #[serde(default)]
-    pub(super) ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

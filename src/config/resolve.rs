@@ -2,7 +2,8 @@ use super::Profile;
 use super::catalogue;
 use super::error::{ConfigError, Conflict};
 use super::raw::{Cipher, Cors, Form, Level, Listener, Raw, Tls};
-use crate::blob::{BlobSettings, S3Settings};
+use super::stores;
+use crate::blob::BlobSettings;
 use crate::domain::{JobTypes, RecordClasses};
 use crate::engine::SqliteSettings;
 use crate::leases::LeaseSettings;
@@ -140,19 +141,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
     }
     // An absolute path stays as it is.
     let place = |path: PathBuf| file.parent().map_or_else(|| path.clone(), |dir| dir.join(&path));
-    let store = match raw.store.s3 {
-        None => BlobSettings::Local { directory: place(raw.store.directory) },
-        Some(s3) => BlobSettings::S3(S3Settings {
-            endpoint: Some(s3.endpoint.url),
-            bucket: s3.bucket,
-            region: s3.region,
-            access_key_id: s3.access_key_id,
-            secret_file: place(s3.secret_key_file),
-            prefix: s3.prefix,
-            transport: s3.endpoint.transport,
-            ca: s3.ca.map(place),
-        }),
-    };
+    let store = stores::store(raw.store, place).map_err(conflict)?;
     Ok(Settings {
         profile: raw.profile,
         region: raw.region.0,

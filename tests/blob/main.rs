@@ -9,6 +9,7 @@ mod local;
 mod probe;
 #[cfg(feature = "s3-store")]
 mod remote;
+mod remotes;
 #[cfg(feature = "s3-store")]
 #[path = "../support/weed.rs"]
 mod weed;

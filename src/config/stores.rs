@@ -1,0 +1,144 @@
+//! The sections of the file that say where sealed bodies are.
+
+use super::error::Conflict;
+use super::raw::Endpoint;
+use crate::blob::{AzureCredential, AzureSettings, BlobSettings, GcsSettings, S3Settings, Transport};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Store {
+    pub(super) directory: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) s3: Option<S3Store>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) azure: Option<AzureStore>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gcs: Option<GcsStore>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct S3Store {
+    endpoint: Endpoint,
+    bucket: String,
+    region: String,
+    access_key_id: String,
+    secret_key_file: PathBuf,
+    #[serde(default)]
+    prefix: String,
+    #[serde(default)]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AzureStore {
+    account: String,
+    container: String,
+    credential: Credential,
+    secret_file: PathBuf,
+    #[serde(default)]
+    endpoint: Option<Endpoint>,
+    #[serde(default)]
+    prefix: String,
+    #[serde(default)]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Credential {
+    AccessKey,
+    Sas,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GcsStore {
+    bucket: String,
+    service_account_file: PathBuf,
+    #[serde(default)]
+    endpoint: Option<Endpoint>,
+    #[serde(default)]
+    prefix: String,
+    #[serde(default)]
+    ca: Option<PathBuf>,
+}
+
+/// Where the store is: in the directory, unless a remote store is named.
+pub(super) fn store(raw: Store, place: impl Fn(PathBuf) -> PathBuf) -> Result<BlobSettings, Conflict> {
+    let remote = remote(Remote { s3: raw.s3, azure: raw.azure, gcs: raw.gcs }, &place).ok_or(Conflict::SeveralStores("store"))?;
+    Ok(remote.unwrap_or_else(|| BlobSettings::Local { directory: place(raw.directory) }))
+}
+
+struct Remote {
+    s3: Option<S3Store>,
+    azure: Option<AzureStore>,
+    gcs: Option<GcsStore>,
+}
+
+/// The remote store that is named; none at all when there are several.
+fn remote(named: Remote, place: impl Fn(PathBuf) -> PathBuf) -> Option<Option<BlobSettings>> {
+    match (named.s3, named.azure, named.gcs) {
+        (None, None, None) => Some(None),
+        (Some(s3), None, None) => Some(Some(BlobSettings::S3(s3.settings(place)))),
+        (None, Some(azure), None) => Some(Some(BlobSettings::Azure(azure.settings(place)))),
+        (None, None, Some(gcs)) => Some(Some(BlobSettings::Gcs(gcs.settings(place)))),
+        _ => None,
+    }
+}
+
+impl S3Store {
+    fn settings(self, place: impl Fn(PathBuf) -> PathBuf) -> S3Settings {
+        S3Settings {
+            endpoint: Some(self.endpoint.url),
+            bucket: self.bucket,
+            region: self.region,
+            access_key_id: self.access_key_id,
+            secret_file: place(self.secret_key_file),
+            prefix: self.prefix,
+            transport: self.endpoint.transport,
+            ca: self.ca.map(place),
+        }
+    }
+}
+
+impl AzureStore {
+    fn settings(self, place: impl Fn(PathBuf) -> PathBuf) -> AzureSettings {
+        let (endpoint, transport) = reached(self.endpoint);
+        AzureSettings {
+            account: self.account,
+            container: self.container,
+            credential: match self.credential {
+                Credential::AccessKey => AzureCredential::AccessKey,
+                Credential::Sas => AzureCredential::Sas,
+            },
+            secret_file: place(self.secret_file),
+            endpoint,
+            prefix: self.prefix,
+            transport,
+            ca: self.ca.map(place),
+        }
+    }
+}
+
+impl GcsStore {
+    fn settings(self, place: impl Fn(PathBuf) -> PathBuf) -> GcsSettings {
+        let (endpoint, transport) = reached(self.endpoint);
+        GcsSettings {
+            bucket: self.bucket,
+            service_account_file: place(self.service_account_file),
+            endpoint,
+            prefix: self.prefix,
+            transport,
+            ca: self.ca.map(place),
+        }
+    }
+}
+
+/// A service's own address is one over TLS.
+fn reached(endpoint: Option<Endpoint>) -> (Option<String>, Transport) {
+    endpoint.map_or((None, Transport::Tls), |endpoint| (Some(endpoint.url), endpoint.transport))
+}
