@@ -31,7 +31,7 @@ pub use listing::{ListedBlob, Scope};
 pub use marker::{MarkerError, StoreMarker};
 pub use probe::{Overwrite, ProbeError, ProbeReport, ProbeStep};
 pub use reader::{BlobReader, SealedBytes};
-pub use settings::{AzureCredential, AzureSettings, BlobSettings, GcsSettings, S3Settings, Transport};
+pub use settings::{AzureCredential, AzureSettings, BlobSettings, GcsSettings, Patience, S3Settings, Transport};
 pub use writer::{BlobWriter, Stored};
 
 /// The store. Cheap to clone; clones share its connections, buffers and bounds.

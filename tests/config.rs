@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up may stop")]
 //! The configuration file: what is taken, what is refused, and where the refusal points.
 
-use hozon::blob::{AzureCredential, BlobSettings, Transport};
+use hozon::blob::{AzureCredential, BlobSettings, Patience, Transport};
 use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings};
 use hozon::domain::{PatientNaming, RecordClass, StartEvent};
 use hozon::listener::{TlsVersions, WireSettings};
@@ -74,6 +74,11 @@ fn every_key_does_something() {
         readers = 13
         [store]
         directory = "blobs"
+        connect_secs_max = 18
+        answer_secs_max = 19
+        request_secs_max = 20
+        retries_max = 0
+        retry_secs_max = 22
         [root]
         key_file = "/k"
         passphrase_file = "/p"
@@ -288,6 +293,27 @@ fn azure_and_google_are_stores_by_configuration() {
     let plain = format!("{AZURE}endpoint = \"http://a.example\"\n");
     assert!(place_and_reason(&plain).2.contains("https:// URL"));
     assert!(place_and_reason(&AZURE.replace("sas", "password")).2.contains("unknown variant `password`"));
+}
+
+#[test]
+fn every_remote_store_is_waited_for_as_the_section_says() {
+    let times = "[store]\nconnect_secs_max = 1\nanswer_secs_max = 2\nrequest_secs_max = 30\nretries_max = 4\nretry_secs_max = 5\n";
+    let seconds = Duration::from_secs;
+    let wanted = Patience { connect: seconds(1), answer: seconds(2), request: seconds(30), retries: 4, retry_time: seconds(5) };
+    let s3 = "[store.s3]\nendpoint = \"https://s\"\nbucket = \"b\"\nregion = \"r\"\naccess_key_id = \"a\"\nsecret_key_file = \"/s\"\n";
+    for remote in [s3, AZURE, GCS] {
+        let found = |text: String| match read(&text).unwrap().store {
+            BlobSettings::S3(s3) => s3.patience,
+            BlobSettings::Azure(azure) => azure.patience,
+            BlobSettings::Gcs(gcs) => gcs.patience,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found(format!("{times}{remote}")), wanted);
+        assert_eq!(found(remote.to_owned()), Patience::default());
+    }
+    for outside in ["connect_secs_max = 0", "answer_secs_max = 601", "request_secs_max = 9", "retries_max = 11", "retry_secs_max = 241"] {
+        assert!(place_and_reason(&format!("[store]\n{outside}\n")).2.contains("is not from"), "{outside}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where blobs are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct S3Settings {
     pub transport: Transport,
     /// A file with further CA certificates (PEM) to trust.
     pub ca: Option<PathBuf>,
+    /// How long it is waited for, and how often asked again.
+    pub patience: Patience,
 }
 
 /// A container of an Azure storage account.
@@ -58,6 +61,8 @@ pub struct AzureSettings {
     pub transport: Transport,
     /// A file with further CA certificates (PEM) to trust.
     pub ca: Option<PathBuf>,
+    /// How long it is waited for, and how often asked again.
+    pub patience: Patience,
 }
 
 /// What proves to Azure who asks.
@@ -84,6 +89,8 @@ pub struct GcsSettings {
     pub transport: Transport,
     /// A file with further CA certificates (PEM) to trust.
     pub ca: Option<PathBuf>,
+    /// How long it is waited for, and how often asked again.
+    pub patience: Patience,
 }
 
 /// How a remote store is reached. Bodies are sealed either way; names and sizes are not.
@@ -94,4 +101,36 @@ pub enum Transport {
     Tls,
     /// Over plain HTTP where the address says so: for a store on the same machine.
     PlainHttp,
+}
+
+/// How long a remote store is waited for, and how often it is asked again.
+///
+/// A request is asked again where that can do no harm: when nothing of it was sent, when the store says that it failed,
+/// and when asking twice is the same as asking once. Blobs are never changed, so writing one again is that too.
+/// Pauses grow and are random, so that many nodes do not ask a store that comes back all at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// From the begin of a request, with the part that it brings, to the begin of its answer; then between any two
+    /// pieces of the answer.
+    pub answer: Duration,
+    /// For one request and its answer as a whole.
+    pub request: Duration,
+    /// How often a request is asked again.
+    pub retries: usize,
+    /// After this long it is not asked again.
+    pub retry_time: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(30),
+            request: Duration::from_secs(300),
+            retries: 3,
+            retry_time: Duration::from_secs(20),
+        }
+    }
 }

@@ -79,7 +79,17 @@ impl Default for Index {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { directory: PathBuf::from("/var/lib/hozon/blobs"), s3: None, azure: None, gcs: None }
+        Self {
+            directory: PathBuf::from("/var/lib/hozon/blobs"),
+            connect_secs_max: Within::near(5),
+            answer_secs_max: Within::near(30),
+            request_secs_max: Within::near(300),
+            retries_max: Within::near(3),
+            retry_secs_max: Within::near(20),
+            s3: None,
+            azure: None,
+            gcs: None,
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::error::Conflict;
 use super::raw::Endpoint;
-use crate::blob::{AzureCredential, AzureSettings, BlobSettings, GcsSettings, S3Settings, Transport};
+use super::within::Within;
+use crate::blob::{AzureCredential, AzureSettings, BlobSettings, GcsSettings, Patience, S3Settings, Transport};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -10,6 +11,12 @@ use std::path::PathBuf;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Store {
     pub(super) directory: PathBuf,
+    pub(super) connect_secs_max: Within<1, 60>,
+    pub(super) answer_secs_max: Within<1, 600>,
+    pub(super) request_secs_max: Within<10, 3_600>,
+    pub(super) retries_max: Within<0, 10>,
+    // Requests that are asked again keep the signature of the first, which is good for some minutes.
+    pub(super) retry_secs_max: Within<1, 240>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) s3: Option<S3Store>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,8 +76,20 @@ pub(super) struct GcsStore {
 
 /// Where the store is: in the directory, unless a remote store is named.
 pub(super) fn store(raw: Store, place: impl Fn(PathBuf) -> PathBuf) -> Result<BlobSettings, Conflict> {
-    let remote = remote(Remote { s3: raw.s3, azure: raw.azure, gcs: raw.gcs }, &place).ok_or(Conflict::SeveralStores("store"))?;
+    let patience = patience(&raw);
+    let remote = remote(Remote { s3: raw.s3, azure: raw.azure, gcs: raw.gcs }, patience, &place).ok_or(Conflict::SeveralStores("store"))?;
     Ok(remote.unwrap_or_else(|| BlobSettings::Local { directory: place(raw.directory) }))
+}
+
+/// How long remote stores are waited for.
+fn patience(raw: &Store) -> Patience {
+    Patience {
+        connect: raw.connect_secs_max.seconds(),
+        answer: raw.answer_secs_max.seconds(),
+        request: raw.request_secs_max.seconds(),
+        retries: raw.retries_max.size(),
+        retry_time: raw.retry_secs_max.seconds(),
+    }
 }
 
 struct Remote {
@@ -80,18 +99,18 @@ struct Remote {
 }
 
 /// The remote store that is named; none at all when there are several.
-fn remote(named: Remote, place: impl Fn(PathBuf) -> PathBuf) -> Option<Option<BlobSettings>> {
+fn remote(named: Remote, patience: Patience, place: impl Fn(PathBuf) -> PathBuf) -> Option<Option<BlobSettings>> {
     match (named.s3, named.azure, named.gcs) {
         (None, None, None) => Some(None),
-        (Some(s3), None, None) => Some(Some(BlobSettings::S3(s3.settings(place)))),
-        (None, Some(azure), None) => Some(Some(BlobSettings::Azure(azure.settings(place)))),
-        (None, None, Some(gcs)) => Some(Some(BlobSettings::Gcs(gcs.settings(place)))),
+        (Some(s3), None, None) => Some(Some(BlobSettings::S3(s3.settings(patience, place)))),
+        (None, Some(azure), None) => Some(Some(BlobSettings::Azure(azure.settings(patience, place)))),
+        (None, None, Some(gcs)) => Some(Some(BlobSettings::Gcs(gcs.settings(patience, place)))),
         _ => None,
     }
 }
 
 impl S3Store {
-    fn settings(self, place: impl Fn(PathBuf) -> PathBuf) -> S3Settings {
+    fn settings(self, patience: Patience, place: impl Fn(PathBuf) -> PathBuf) -> S3Settings {
         S3Settings {
             endpoint: Some(self.endpoint.url),
             bucket: self.bucket,
@@ -101,12 +120,13 @@ impl S3Store {
             prefix: self.prefix,
             transport: self.endpoint.transport,
             ca: self.ca.map(place),
+            patience,
         }
     }
 }
 
 impl AzureStore {
-    fn settings(self, place: impl Fn(PathBuf) -> PathBuf) -> AzureSettings {
+    fn settings(self, patience: Patience, place: impl Fn(PathBuf) -> PathBuf) -> AzureSettings {
         let (endpoint, transport) = reached(self.endpoint);
         AzureSettings {
             account: self.account,
@@ -120,12 +140,13 @@ impl AzureStore {
             prefix: self.prefix,
             transport,
             ca: self.ca.map(place),
+            patience,
         }
     }
 }
 
 impl GcsStore {
-    fn settings(self, place: impl Fn(PathBuf) -> PathBuf) -> GcsSettings {
+    fn settings(self, patience: Patience, place: impl Fn(PathBuf) -> PathBuf) -> GcsSettings {
         let (endpoint, transport) = reached(self.endpoint);
         GcsSettings {
             bucket: self.bucket,
@@ -134,6 +155,7 @@ impl GcsStore {
             prefix: self.prefix,
             transport,
             ca: self.ca.map(place),
+            patience,
         }
     }
 }

@@ -6,6 +6,8 @@ mod failing_store;
 mod failures;
 mod frames;
 mod local;
+#[cfg(feature = "s3-store")]
+mod patience;
 mod probe;
 #[cfg(feature = "s3-store")]
 mod remote;

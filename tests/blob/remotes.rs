@@ -1,6 +1,6 @@
 //! Remote stores as they are configured: nothing here is asked over a network.
 
-use hozon::blob::{AzureCredential, AzureSettings, BlobSettings, BlobStore, GcsSettings, OpenStoreError, S3Settings, Transport};
+use hozon::blob::{AzureCredential, AzureSettings, BlobSettings, BlobStore, GcsSettings, OpenStoreError, Patience, S3Settings, Transport};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ fn s3(secret_file: &Path) -> S3Settings {
         prefix: String::new(),
         transport: Transport::Tls,
         ca: None,
+        patience: Patience::default(),
     }
 }
 
@@ -36,6 +37,7 @@ fn azure(secret_file: &Path) -> AzureSettings {
         prefix: String::new(),
         transport: Transport::Tls,
         ca: None,
+        patience: Patience::default(),
     }
 }
 
@@ -47,6 +49,7 @@ fn gcs(secret_file: &Path) -> GcsSettings {
         prefix: String::new(),
         transport: Transport::Tls,
         ca: None,
+        patience: Patience::default(),
     }
 }
 

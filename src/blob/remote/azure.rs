@@ -16,8 +16,8 @@ pub(super) fn open(settings: &AzureSettings) -> Result<Arc<dyn ObjectStore>, Ope
         .with_container_name(&settings.container)
         .with_config(key, secret.as_str())
         .with_credential_type(kind)
-        .with_client_options(options(settings.transport, settings.ca.as_ref())?)
-        .with_retry(retries());
+        .with_client_options(options(settings.transport, settings.ca.as_ref(), &settings.patience)?)
+        .with_retry(retries(&settings.patience));
     if let Some(endpoint) = &settings.endpoint {
         builder = builder.with_endpoint(endpoint.clone());
     }

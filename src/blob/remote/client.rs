@@ -1,6 +1,6 @@
 //! What the clients of all remote stores have in common.
 
-use crate::blob::{OpenStoreError, Transport};
+use crate::blob::{OpenStoreError, Patience, Transport};
 use object_store::{BackoffConfig, Certificate, ClientOptions, RetryConfig};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -11,13 +11,17 @@ use zeroize::Zeroizing;
 /// Bytes of a file with a secret: a service account with its key has about 2,400.
 const SECRET_BYTES_MAX: u64 = 16 << 10;
 
-/// How the service is reached, and whom to believe that it is the one.
-pub(super) fn options(transport: Transport, ca: Option<&PathBuf>) -> Result<ClientOptions, OpenStoreError> {
-    // A time-out for the whole request would cut large parts on slow lines; one for silence does not.
+/// The first pause before a request is asked again; the next ones are random, up to three times the one before.
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+const PAUSE_GROWTH: f64 = 3.0;
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How the service is reached, how long it is waited for, and whom to believe that it is the one.
+pub(super) fn options(transport: Transport, ca: Option<&PathBuf>, patience: &Patience) -> Result<ClientOptions, OpenStoreError> {
     let mut client = ClientOptions::new()
-        .with_timeout_disabled()
-        .with_connect_timeout(Duration::from_secs(5))
-        .with_read_timeout(Duration::from_secs(20))
+        .with_timeout(patience.request)
+        .with_connect_timeout(patience.connect)
+        .with_read_timeout(patience.answer)
         .with_allow_http(transport == Transport::PlainHttp);
     if let Some(path) = ca {
         let pem = std::fs::read(path).map_err(|source| OpenStoreError::File { path: path.clone(), source })?;
@@ -28,9 +32,10 @@ pub(super) fn options(transport: Transport, ca: Option<&PathBuf>) -> Result<Clie
     Ok(client)
 }
 
-/// With the crate's defaults a dead store would hold each client for three minutes.
-pub(super) fn retries() -> RetryConfig {
-    RetryConfig { backoff: BackoffConfig::default(), max_retries: 3, retry_timeout: Duration::from_secs(20) }
+/// When a request is asked again.
+pub(super) const fn retries(patience: &Patience) -> RetryConfig {
+    let backoff = BackoffConfig { init_backoff: PAUSE_FIRST, max_backoff: PAUSE_MAX, base: PAUSE_GROWTH };
+    RetryConfig { backoff, max_retries: patience.retries, retry_timeout: patience.retry_time }
 }
 
 /// The secret that a file holds.

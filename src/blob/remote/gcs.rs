@@ -10,8 +10,8 @@ pub(super) fn open(settings: &GcsSettings) -> Result<Arc<dyn ObjectStore>, OpenS
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(&settings.bucket)
         .with_service_account_key(account.as_str())
-        .with_client_options(options(settings.transport, settings.ca.as_ref())?)
-        .with_retry(retries());
+        .with_client_options(options(settings.transport, settings.ca.as_ref(), &settings.patience)?)
+        .with_retry(retries(&settings.patience));
     if let Some(endpoint) = &settings.endpoint {
         builder = builder.with_base_url(endpoint);
     }

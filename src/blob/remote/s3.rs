@@ -11,8 +11,8 @@ pub(super) fn open(settings: &S3Settings) -> Result<Arc<dyn ObjectStore>, OpenSt
         .with_region(&settings.region)
         .with_access_key_id(&settings.access_key_id)
         .with_secret_access_key(secret.as_str())
-        .with_client_options(options(settings.transport, settings.ca.as_ref())?)
-        .with_retry(retries());
+        .with_client_options(options(settings.transport, settings.ca.as_ref(), &settings.patience)?)
+        .with_retry(retries(&settings.patience));
     if let Some(endpoint) = &settings.endpoint {
         builder = builder.with_endpoint(endpoint);
     }
