@@ -107,6 +107,9 @@ pub struct Meters {
     deleted_blobs: Counter,
     spared_blobs: Counter,
     collector_held: Gauge,
+    replica_behind: Gauge,
+    replica_failovers: Counter,
+    replica_errors: Counter,
     panics: Counter,
 }
 
@@ -142,6 +145,9 @@ impl Meters {
             deleted_blobs: enter(&mut registry, &table::DELETED_BLOBS, Counter::default()),
             spared_blobs: enter(&mut registry, &table::SPARED_BLOBS, Counter::default()),
             collector_held: enter(&mut registry, &table::COLLECTOR_HELD, Gauge::default()),
+            replica_behind: enter(&mut registry, &table::REPLICA_BEHIND, Gauge::default()),
+            replica_failovers: enter(&mut registry, &table::REPLICA_FAILOVERS, Counter::default()),
+            replica_errors: enter(&mut registry, &table::REPLICA_ERRORS, Counter::default()),
             panics: enter(&mut registry, &table::PANICS, Counter::default()),
             registry,
         }
@@ -215,6 +221,21 @@ impl Meters {
         self.collector_held.set(0);
     }
 
+    /// Shows how many bodies wait to be copied to the replica.
+    pub fn replica_behind(&self, waiting: usize) {
+        self.replica_behind.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a read that the replica answered in the first store's place.
+    pub fn replica_failover(&self) {
+        self.replica_failovers.inc();
+    }
+
+    /// Counts what failed at the replica.
+    pub fn replica_error(&self) {
+        self.replica_errors.inc();
+    }
+
     /// Counts a handler that panicked; its caller got an internal error.
     pub fn panicked(&self) {
         self.panics.inc();
@@ -278,6 +299,9 @@ mod tests {
         meters.blobs_deleted(1);
         meters.blobs_spared(1);
         meters.collector_held();
+        meters.replica_behind(1);
+        meters.replica_failover();
+        meters.replica_error();
         meters.panicked();
         meters
     }

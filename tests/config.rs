@@ -74,11 +74,6 @@ fn every_key_does_something() {
         readers = 13
         [store]
         directory = "blobs"
-        connect_secs_max = 18
-        answer_secs_max = 19
-        request_secs_max = 20
-        retries_max = 0
-        retry_secs_max = 22
         [root]
         key_file = "/k"
         passphrase_file = "/p"

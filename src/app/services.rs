@@ -1,8 +1,8 @@
 use super::StartError;
 use crate::audit::{Journal, OutcomeLog, ProviderLog};
-use crate::blob::{BlobSettings, BlobStore};
+use crate::blob::{BlobSettings, BlobStore, ReplicaSettings};
 use crate::config::{Profile, Settings};
-use crate::domain::{Clock, JobTypes, Live, NodeId, RecordClasses, SystemClock, limits};
+use crate::domain::{Clock, JobTypes, Live, NodeId, RecordClasses, SystemClock, UtcTime, causes, limits};
 use crate::engine::{Engine, SqliteEngine};
 use crate::identity::{Authenticator, People};
 use crate::index::Index;
@@ -73,13 +73,14 @@ impl Services {
         let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
         apart(&root, settings)?;
         let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
-        let blobs = BlobStore::open(&settings.store)?;
+        let meters = Arc::new(Meters::new());
+        let blobs = stores(settings, &meters)?;
         let monotonic: Arc<dyn Monotonic> = Arc::new(SystemMonotonic::start());
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, Arc::clone(&monotonic)));
         blobs.probe(clock.now()).await?;
+        probe_replica(&blobs, clock.now()).await?;
 
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
-        let meters = Arc::new(Meters::new());
         let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random(), Arc::clone(&meters));
         let journal = Arc::new(journal);
         let outcomes = OutcomeLog::start(Arc::clone(&journal), Arc::clone(&meters));
@@ -125,6 +126,27 @@ impl Services {
     }
 }
 
+/// The store, with its replica where one is set up.
+fn stores(settings: &Settings, meters: &Arc<Meters>) -> Result<BlobStore, StartError> {
+    let store = BlobStore::open(&settings.store)?;
+    let Some(ReplicaSettings { store: replica, mode, failover_after }) = &settings.replica else { return Ok(store) };
+    let replica = BlobStore::open(replica).map_err(StartError::Replica)?;
+    Ok(store.with_replica(&replica, *mode, *failover_after, Arc::clone(meters)))
+}
+
+/// A replica that breaks a promise is refused. One that is away is not: that is what there are two stores for.
+async fn probe_replica(blobs: &BlobStore, now: UtcTime) -> Result<(), StartError> {
+    let Some(replica) = blobs.from_replica() else { return Ok(()) };
+    match replica.probe(now).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_of_store() => {
+            tracing::error!(error = causes(&error), "the replica cannot be used now");
+            Ok(())
+        }
+        Err(error) => Err(StartError::ReplicaProbe(error)),
+    }
+}
+
 /// Refuses, under profile `strict-jp`, a root key that lies with the data: whoever carries one off would have the
 /// other (CR-04). A directory that is not there yet holds no key.
 ///
@@ -134,11 +156,9 @@ pub fn apart(root: &Root, settings: &Settings) -> Result<(), StartError> {
     if settings.profile != Profile::StrictJp {
         return Ok(());
     }
-    let blobs = match &settings.store {
-        BlobSettings::Local { directory } => Some(directory.as_path()),
-        BlobSettings::Memory | BlobSettings::S3(_) | BlobSettings::Azure(_) | BlobSettings::Gcs(_) => None,
-    };
-    for data in blobs.into_iter().chain(settings.index.path.parent()).filter(|data| data.exists()) {
+    let stores = std::iter::once(&settings.store).chain(settings.replica.as_ref().map(|replica| &replica.store));
+    let directories = stores.filter_map(BlobSettings::directory);
+    for data in directories.chain(settings.index.path.parent()).filter(|data| data.exists()) {
         root.check_production(data).map_err(StartError::RootWithData)?;
     }
     Ok(())

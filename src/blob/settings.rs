@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where blobs are stored.
@@ -17,6 +17,55 @@ pub enum BlobSettings {
     Azure(AzureSettings),
     /// In a bucket of Google Cloud Storage. Needs the feature `gcs-store`.
     Gcs(GcsSettings),
+}
+
+/// A second store that holds the same blobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaSettings {
+    /// Where it is.
+    pub store: BlobSettings,
+    /// When it is written.
+    pub mode: ReplicaMode,
+    /// A read that the first store has not answered after this long is tried at the replica.
+    pub failover_after: Duration,
+}
+
+/// When the replica is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplicaMode {
+    /// Before a write is acknowledged: both stores hold every acknowledged body, and neither can be missed.
+    Before,
+    /// Behind it, as soon as may be. What waits is forgotten when the process ends; reconciliation copies it then.
+    Behind,
+}
+
+impl BlobSettings {
+    /// The directory, where it is one of this machine.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Local { directory } => Some(directory),
+            Self::Memory | Self::S3(_) | Self::Azure(_) | Self::Gcs(_) => None,
+        }
+    }
+
+    /// Whether both are the same place, as far as their settings say.
+    #[must_use]
+    pub fn is_place_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Local { directory: one }, Self::Local { directory: other }) => one.starts_with(other) || other.starts_with(one),
+            (Self::S3(one), Self::S3(other)) => {
+                (&one.endpoint, &one.bucket, &one.prefix) == (&other.endpoint, &other.bucket, &other.prefix)
+            }
+            (Self::Azure(one), Self::Azure(other)) => {
+                (&one.account, &one.container, &one.prefix) == (&other.account, &other.container, &other.prefix)
+            }
+            (Self::Gcs(one), Self::Gcs(other)) => {
+                (&one.endpoint, &one.bucket, &one.prefix) == (&other.endpoint, &other.bucket, &other.prefix)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A bucket of an S3 service.

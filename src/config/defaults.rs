@@ -18,6 +18,7 @@ impl Default for Raw {
             admin: Admin::default(),
             index: Index::default(),
             store: Store::default(),
+            replica: None,
             root: Root::default(),
             keys: Keys::default(),
             seal: Seal::default(),

@@ -1,5 +1,5 @@
 use super::Profile;
-use super::stores::Store;
+use super::stores::{Replica, Store};
 use super::within::Within;
 use crate::blob::Transport;
 use http::Uri;
@@ -19,6 +19,8 @@ pub(super) struct Raw {
     pub(super) admin: Admin,
     pub(super) index: Index,
     pub(super) store: Store,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replica: Option<Replica>,
     pub(super) root: Root,
     pub(super) keys: Keys,
     pub(super) seal: Seal,

@@ -16,6 +16,7 @@ const NEED_RESTART: &[(&str, Differs)] = &[
     ("index.path", |old, new| old.index.path != new.index.path),
     ("index.readers", |old, new| old.index.readers != new.index.readers),
     ("store", |old, new| old.store != new.store),
+    ("replica", |old, new| old.replica != new.replica),
     ("root.key_file", |old, new| old.root.key_file != new.root.key_file),
     ("root.passphrase_file", |old, new| old.root.passphrase_file != new.root.passphrase_file),
     ("keys.lease_secs", |old, new| old.leases != new.leases),
@@ -31,7 +32,7 @@ fn versions(settings: &Settings) -> Option<crate::listener::TlsVersions> {
 }
 
 impl Settings {
-    /// The names of all settings that a running gateway cannot take over; `store` stands for its whole section.
+    /// The names of all settings that a running gateway cannot take over; `store` and `replica` stand for their whole sections.
     pub fn needing_restart() -> impl Iterator<Item = &'static str> {
         NEED_RESTART.iter().map(|(name, _)| *name)
     }

@@ -3,7 +3,7 @@ use super::catalogue;
 use super::error::{ConfigError, Conflict};
 use super::raw::{Cipher, Cors, Form, Level, Listener, Raw, Tls};
 use super::stores;
-use crate::blob::BlobSettings;
+use crate::blob::{BlobSettings, ReplicaSettings};
 use crate::domain::{JobTypes, RecordClasses};
 use crate::engine::SqliteSettings;
 use crate::leases::LeaseSettings;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub index: SqliteSettings,
     /// Where blobs are.
     pub store: BlobSettings,
+    /// The second store that holds the same blobs; none unless set up.
+    pub replica: Option<ReplicaSettings>,
     /// Where the root key is.
     pub root: RootSettings,
     /// How long unwrapped tenant keys are held without asking again.
@@ -141,7 +143,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
     }
     // An absolute path stays as it is.
     let place = |path: PathBuf| file.parent().map_or_else(|| path.clone(), |dir| dir.join(&path));
-    let store = stores::store(raw.store, place).map_err(conflict)?;
+    let (store, replica) = stores::stores(raw.store, raw.replica, place).map_err(conflict)?;
     Ok(Settings {
         profile: raw.profile,
         region: raw.region.0,
@@ -152,6 +154,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
         metrics_listen: raw.admin.metrics_listen.map(|address| address.0),
         index: SqliteSettings { path: place(raw.index.path), readers: raw.index.readers.size() },
         store,
+        replica,
         root: RootSettings { key_file: place(raw.root.key_file), passphrase_file: raw.root.passphrase_file.map(place) },
         leases: LeaseSettings { life: raw.keys.lease_secs.seconds() },
         aead: match raw.seal.cipher {

@@ -3,7 +3,9 @@
 use super::error::Conflict;
 use super::raw::Endpoint;
 use super::within::Within;
-use crate::blob::{AzureCredential, AzureSettings, BlobSettings, GcsSettings, Patience, S3Settings, Transport};
+use crate::blob::{
+    AzureCredential, AzureSettings, BlobSettings, GcsSettings, Patience, ReplicaMode, ReplicaSettings, S3Settings, Transport,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -74,11 +76,64 @@ pub(super) struct GcsStore {
     ca: Option<PathBuf>,
 }
 
-/// Where the store is: in the directory, unless a remote store is named.
-pub(super) fn store(raw: Store, place: impl Fn(PathBuf) -> PathBuf) -> Result<BlobSettings, Conflict> {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Replica {
+    mode: Mode,
+    #[serde(default = "failover_secs")]
+    failover_secs: Within<1, 300>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    directory: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    s3: Option<S3Store>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    azure: Option<AzureStore>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gcs: Option<GcsStore>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    Before,
+    Behind,
+}
+
+const fn failover_secs() -> Within<1, 300> {
+    Within::near(10)
+}
+
+/// Where the store and its replica are: the store in the directory, unless a remote one is named.
+pub(super) fn stores(
+    raw: Store,
+    replica: Option<Replica>,
+    place: impl Fn(PathBuf) -> PathBuf,
+) -> Result<(BlobSettings, Option<ReplicaSettings>), Conflict> {
     let patience = patience(&raw);
-    let remote = remote(Remote { s3: raw.s3, azure: raw.azure, gcs: raw.gcs }, patience, &place).ok_or(Conflict::SeveralStores("store"))?;
-    Ok(remote.unwrap_or_else(|| BlobSettings::Local { directory: place(raw.directory) }))
+    let remote = remote(Remote { s3: raw.s3, azure: raw.azure, gcs: raw.gcs }, patience, &place).ok_or(Conflict::SeveralStores)?;
+    let store = remote.unwrap_or_else(|| BlobSettings::Local { directory: place(raw.directory) });
+    let replica = replica.map(|raw| raw.settings(patience, place)).transpose()?;
+    match &replica {
+        Some(replica) if replica.store.is_place_of(&store) => Err(Conflict::ReplicaIsStore),
+        _ => Ok((store, replica)),
+    }
+}
+
+impl Replica {
+    fn settings(self, patience: Patience, place: impl Fn(PathBuf) -> PathBuf) -> Result<ReplicaSettings, Conflict> {
+        let directory = self.directory.map(&place);
+        let remote = remote(Remote { s3: self.s3, azure: self.azure, gcs: self.gcs }, patience, place).ok_or(Conflict::ReplicaPlace)?;
+        let store = match (directory, remote) {
+            (Some(directory), None) => BlobSettings::Local { directory },
+            (None, Some(remote)) => remote,
+            _ => return Err(Conflict::ReplicaPlace),
+        };
+        let mode = match self.mode {
+            Mode::Before => ReplicaMode::Before,
+            Mode::Behind => ReplicaMode::Behind,
+        };
+        Ok(ReplicaSettings { store, mode, failover_after: self.failover_secs.seconds() })
+    }
 }
 
 /// How long remote stores are waited for.

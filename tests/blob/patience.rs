@@ -93,7 +93,7 @@ async fn one(mut stream: TcpStream, heard: Arc<Mutex<Vec<Asked>>>, script: Arc<M
     heard.lock().unwrap().push(asked);
     let does = {
         let mut script = script.lock().unwrap();
-        if script.len() > 1 { script.pop_front().unwrap() } else { script[0] }
+        if script.len() > 1 { script.pop_front().unwrap() } else { *script.front().unwrap() }
     };
     let head = "HTTP/1.1 206 Partial Content\r\nconnection: close\r\ncontent-length: 1000\r\ncontent-range: bytes 0-999/1000\r\n\
                 etag: \"1\"\r\nlast-modified: Mon, 23 Nov 2026 14:00:00 GMT\r\n\r\n";
@@ -102,7 +102,7 @@ async fn one(mut stream: TcpStream, heard: Arc<Mutex<Vec<Asked>>>, script: Arc<M
         Does::Works => b"HTTP/1.1 200 OK\r\nconnection: close\r\netag: \"1\"\r\ncontent-length: 0\r\n\r\n".to_vec(),
         Does::Fails => b"HTTP/1.1 503 Slow Down\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_vec(),
         Does::Refuses => b"HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_vec(),
-        Does::Stops => [head.as_bytes(), &CONTENT[..500]].concat(),
+        Does::Stops => [head.as_bytes(), CONTENT.get(..500).unwrap()].concat(),
         Does::HangsUp => return,
         Does::Silence => Vec::new(),
     };
@@ -123,7 +123,7 @@ async fn request(stream: &mut TcpStream) -> Option<Asked> {
             return None;
         }
     };
-    let head = String::from_utf8(read[..end].to_vec()).unwrap().to_lowercase();
+    let head = String::from_utf8_lossy(read.get(..end).unwrap()).to_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.parse().unwrap());
     while read.len() < end + length {
         if stream.read_buf(&mut read).await.ok()? == 0 {
