@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up may stop")]
 //! The configuration file: what is taken, what is refused, and where the refusal points.
 
-use hozon::blob::{AzureCredential, BlobSettings, Patience, Transport};
+use hozon::blob::{AzureCredential, BlobSettings, Patience, ReplicaMode, Transport};
 use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings};
 use hozon::domain::{PatientNaming, RecordClass, StartEvent};
 use hozon::listener::{TlsVersions, WireSettings};
@@ -309,6 +309,37 @@ fn every_remote_store_is_waited_for_as_the_section_says() {
     for outside in ["connect_secs_max = 0", "answer_secs_max = 601", "request_secs_max = 9", "retries_max = 11", "retry_secs_max = 241"] {
         assert!(place_and_reason(&format!("[store]\n{outside}\n")).2.contains("is not from"), "{outside}");
     }
+}
+
+#[test]
+fn a_replica_is_a_store_in_another_place() {
+    assert_eq!(read("").unwrap().replica, None);
+    let behind = read("[replica]\nmode = \"behind\"\ndirectory = \"/elsewhere\"\n").unwrap().replica.unwrap();
+    assert_eq!((behind.mode, behind.failover_after), (ReplicaMode::Behind, Duration::from_secs(10)));
+    assert_eq!(behind.store, BlobSettings::Local { directory: "/elsewhere".into() });
+    let azure = AZURE.replace("store.azure", "replica.azure");
+    let before =
+        read(&format!("[store]\nretries_max = 7\n[replica]\nmode = \"before\"\nfailover_secs = 3\n{azure}")).unwrap().replica.unwrap();
+    assert_eq!((before.mode, before.failover_after), (ReplicaMode::Before, Duration::from_secs(3)));
+    assert!(matches!(before.store, BlobSettings::Azure(azure) if azure.patience.retries == 7), "waited for as the store is");
+
+    let place = "replica names no place, or more than one: there must be one of directory, s3, azure and gcs";
+    let same = "replica is the same place as store, or within it: it would be lost with it";
+    let gcs = GCS.replace("store.gcs", "replica.gcs");
+    for (text, wanted) in [
+        ("[replica]\nmode = \"before\"\n".to_owned(), place),
+        (format!("[replica]\nmode = \"before\"\ndirectory = \"/a\"\n{gcs}"), place),
+        (format!("[replica]\nmode = \"before\"\n{azure}{gcs}"), place),
+        ("[replica]\nmode = \"before\"\ndirectory = \"/var/lib/hozon/blobs\"\n".to_owned(), same),
+        ("[replica]\nmode = \"before\"\ndirectory = \"/var/lib/hozon/blobs/replica\"\n".to_owned(), same),
+        (format!("{GCS}[replica]\nmode = \"before\"\n{gcs}"), same),
+    ] {
+        let error = read(&text).unwrap_err().to_string();
+        assert!(error.ends_with(wanted), "{text}: {error}");
+    }
+    assert!(place_and_reason("[replica]\ndirectory = \"/a\"\n").2.contains("missing field `mode`"));
+    let left = read("").unwrap().taken_over(read("[replica]\nmode = \"behind\"\ndirectory = \"/elsewhere\"\n").unwrap()).1;
+    assert_eq!(left, ["replica"]);
 }
 
 #[test]

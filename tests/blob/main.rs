@@ -12,6 +12,7 @@ mod probe;
 #[cfg(feature = "s3-store")]
 mod remote;
 mod remotes;
+mod replica;
 #[cfg(feature = "s3-store")]
 #[path = "../support/weed.rs"]
 mod weed;
