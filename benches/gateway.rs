@@ -12,6 +12,7 @@ mod client;
 #[path = "gateway/direct.rs"]
 mod direct;
 #[path = "gateway/process.rs"]
+#[expect(dead_code, reason = "other benchmarks use other parts of it")]
 mod process;
 
 use bytes::Bytes;

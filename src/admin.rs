@@ -1,4 +1,4 @@
-//! The operator's API on a Unix socket: tenants, people, credentials, buckets, health and metrics.
+//! The operator's API on a Unix socket: tenants, people, credentials, buckets, the scrub, health and metrics.
 //!
 //! It never gives content, names of records or keys; the secret half of a credential is shown once, to who made
 //! it. Whatever is changed of a tenant stands in that tenant's audit log; looking at people and settings does not. The command line is a client of it.
@@ -12,6 +12,7 @@ mod operator;
 mod principals;
 mod problem;
 mod route;
+mod scrub;
 mod socket;
 mod store;
 mod tenants;
@@ -25,7 +26,7 @@ use crate::identity::People;
 use crate::index::Index;
 use crate::leases::Leases;
 use crate::meters::Meters;
-use crate::upkeep::Pairing;
+use crate::upkeep::{Pairing, Scrub};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -62,6 +63,8 @@ pub struct AdminServices {
     pub blobs: BlobStore,
     /// Whether they are those of the index.
     pub pairing: Arc<Pairing>,
+    /// Reads stored bodies again.
+    pub scrub: Arc<Scrub>,
     /// Metrics.
     pub meters: Arc<Meters>,
     /// The job types that people may have.

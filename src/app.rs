@@ -2,6 +2,7 @@
 
 mod chores;
 mod error;
+mod notify;
 mod reload;
 mod services;
 
@@ -23,6 +24,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 pub use error::StartError;
+pub use notify::{Supervisor, SupervisorError};
 pub use reload::Reload;
 pub use services::{Services, apart};
 
@@ -38,6 +40,7 @@ pub struct Gateway {
     serving: JoinHandle<Drained>,
     admin: JoinHandle<()>,
     chores: TaskTracker,
+    supervisor: Supervisor,
 }
 
 impl Gateway {
@@ -73,6 +76,7 @@ impl Gateway {
         let api = Arc::new(Api::new(Arc::clone(&services.gate), AccessLog::new(Arc::clone(&services.journal))));
         let service = s3::service(front(&services, &settings, api))?;
         let chores = chores::start(&services, &stop);
+        let supervisor = reload.supervisor.clone();
         let hangups = reload::signals().map_err(StartError::Signals)?;
         let running = reload::Running { settings, listener: listener.control(), services: Arc::clone(&services), reload };
         chores::until(&chores, &stop, running.follow(hangups));
@@ -84,7 +88,7 @@ impl Gateway {
         let admin = tokio::spawn(admin.serve(async move { stopped.asked().await }));
         let serving = tokio::spawn(listener.serve(service, readiness, stop.clone()));
         tracing::info!(%address, "serving");
-        Ok(Self { services, address, stop, serving, admin, chores })
+        Ok(Self { services, address, stop, serving, admin, chores, supervisor })
     }
 
     /// Where it listens.
@@ -99,12 +103,14 @@ impl Gateway {
         &self.services
     }
 
-    /// Runs until SIGTERM or SIGINT, then finishes what is under way.
+    /// Tells the service manager that it answers, runs until SIGTERM or SIGINT, then finishes what is under way.
     ///
     /// # Errors
     /// [`StartError::Signals`] when signals cannot be listened to.
     pub async fn run_until_told(self) -> Result<(), StartError> {
         let following = tokio::spawn(self.stop.clone().follow_signals());
+        let alive = tokio::spawn(self.supervisor.clone().keep_alive());
+        self.supervisor.ready();
         let ended = tokio::select! {
             // Ends only when signals cannot be listened to.
             failed = following => Err(match failed {
@@ -114,12 +120,14 @@ impl Gateway {
             () = self.stop.asked() => Ok(()),
         };
         self.shut_down().await;
+        alive.abort();
         ended
     }
 
     /// Stops in order: no new requests, those under way finish, then the log and the index close.
     pub async fn shut_down(self) {
         self.stop.in_order();
+        self.supervisor.stopping();
         match self.serving.await {
             Ok(Drained::Whole) => tracing::info!("every transfer was finished"),
             Ok(Drained::Aborted { connections }) => tracing::warn!(connections, "connections were given up"),
@@ -165,6 +173,7 @@ fn admin_services(services: &Services) -> AdminServices {
         journal: Arc::clone(&services.journal),
         blobs: services.blobs.clone(),
         pairing: Arc::clone(&services.pairing),
+        scrub: Arc::clone(&services.scrub),
         meters: Arc::clone(&services.meters),
         job_types: services.job_types.clone(),
         record_classes: services.classes.clone(),

@@ -9,6 +9,7 @@ mod behind;
 mod cached;
 mod copy;
 mod error;
+mod examine;
 mod listing;
 mod local;
 mod marker;
@@ -30,6 +31,7 @@ use futures::stream::BoxStream;
 use object_store::{ObjectStore, ObjectStoreExt};
 use replica::Replica;
 use std::fmt;
+use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,6 +153,19 @@ impl BlobStore {
     /// [`BlobError`] when the frame is not all there, or the store fails.
     pub async fn checksum(&self, location: &Location) -> Result<u64, BlobError> {
         self.reader(location).checksum().await
+    }
+
+    /// CRC64NVME over a frame as the medium holds it, for who looks for rot: a page cache that has it is passed by where
+    /// the system allows. Each piece is read once `turn` lets it, which is told its bytes. Needs no key.
+    ///
+    /// # Errors
+    /// [`BlobError`] when the frame is not all there, or the store fails.
+    pub async fn examine<F, Fut>(&self, location: &Location, turn: F) -> Result<u64, BlobError>
+    where
+        F: Fn(u64) -> Fut + Send + Sync,
+        Fut: Future<Output = ()> + Send,
+    {
+        examine::checksum(&self.first, location, turn).await
     }
 
     /// Deletes a blob, at the replica as well. One that is not there is deleted already.

@@ -13,7 +13,9 @@ mod failure;
 mod operator;
 mod output;
 mod principal;
+mod ready;
 mod root;
+mod scrub;
 mod serve;
 mod store;
 mod tenant;
@@ -53,8 +55,10 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         match command {
             Command::Demo(asked) => demo::run(asked).await,
             Command::Serve(asked) => serve::run(asked).await,
+            Command::Ready => ready::run(&operator, output).await,
             Command::Doctor(asked) => doctor::run(asked, output).await,
             Command::Root(asked) => root::run(asked, output),
+            Command::Scrub(asked) => scrub::run(asked, &operator, output).await,
             Command::Store(asked) => store::run(asked, &operator, output).await,
             Command::Tenant(asked) => tenant::run(asked, &operator, output).await,
             Command::Principal(asked) => principal::run(asked, &operator, output).await,

@@ -10,7 +10,7 @@ mod place;
 mod records;
 mod story;
 
-use crate::app::{Gateway, Reload, StartError};
+use crate::app::{Gateway, Reload, StartError, Supervisor};
 use crate::audit::{JournalError, Operator, OperatorAction, Subject};
 use crate::client::{Client, ClientError};
 use crate::config::{self, ConfigError};
@@ -128,7 +128,7 @@ pub async fn run(dir: &Path, listen: SocketAddr, log_level: LogLevel) -> Result<
     let place = Place::take(dir)?;
     prepare(&place, listen, SystemClock.now())?;
     let settings = config::load(&place.config)?;
-    let gateway = Gateway::start(settings, Reload { file: place.config.clone(), log_level }).await?;
+    let gateway = Gateway::start(settings, Reload { file: place.config.clone(), log_level, supervisor: Supervisor::default() }).await?;
     let endpoint = format!("https://localhost:{}", gateway.address().port());
 
     let people = match fs::read(&place.credentials) {

@@ -4,23 +4,45 @@
 //! arrive made. Meaning is given to rows by `index` (records), `leases` (keys), `identity` (people) and
 //! `audit` (events). Way in: [`Engine`].
 
+mod cells;
+mod checkup;
+mod choice;
+mod copy;
+mod frames;
+mod jobs;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod postgres_settings;
 mod rows;
 mod sqlite;
+mod step;
+mod stored;
+mod tables;
 
 use crate::domain::{
-    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId, UtcTime,
-    VersionId,
+    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, Location, NodeId, PrincipalId, RunId, Standing, TenantId,
+    UploadId, UtcTime, VersionId,
 };
 use async_trait::async_trait;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
+pub use frames::{FrameKey, FrameOwner, FrameRow, FrameTotals};
+pub use jobs::{JobKind, JobOrder, JobProgress, JobRow, JobSave, JobWanted};
 pub use rows::{
     AccessKeyRow, BucketRow, Condemned, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, JournalRow, KekRow, Nullness, PartRow,
     PrincipalRow, ProviderLogRow, RowMac, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind,
     VersionRow,
 };
 
+pub use checkup::{Check, Checkup, Tables, Verdict};
+pub use choice::{IndexSettings, load, look, open};
+pub use copy::{Batch, CopyError, Tally};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresEngine;
+pub use postgres_settings::{PostgresSettings, PostgresTls};
 pub use sqlite::{SqliteEngine, SqliteSettings};
+pub use tables::{Column, Kind, LEFT_BEHIND, TABLES, Table};
 
 /// The database could not do what was asked. Nothing of the transaction has taken effect,
 /// unless the variant says that this is not known.
@@ -59,6 +81,9 @@ pub enum EngineError {
         /// Our newest.
         known: u32,
     },
+    /// This program was built without the engine.
+    #[error("this program was built without PostgreSQL: build it with `--features postgres`")]
+    NotBuiltIn,
     /// A transaction panicked. Nothing of it is there; others are not concerned.
     #[error("a transaction of the index broke off")]
     Panicked,
@@ -349,8 +374,31 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// A number that grows whenever an event of any tenant becomes durable.
     async fn newest_event(&self) -> Result<u64, EngineError>;
 
+    /// Stored frames that rows name, in the order of their keys, behind `after` where given, at most `limit`. None are left
+    /// once a page is empty.
+    async fn frames(&self, after: Option<FrameKey>, limit: usize) -> Result<Vec<FrameRow>, EngineError>;
+    /// How many there are. Reads every row, so it is for long jobs; what is written meanwhile may be counted or not.
+    async fn frame_totals(&self) -> Result<FrameTotals, EngineError>;
+    /// Whether any row names this frame with this CRC.
+    async fn names_frame(&self, location: Location, stored_crc: u64) -> Result<bool, EngineError>;
+    /// Those of `blobs` that no row names and that are not condemned either.
+    async fn unknown_blobs(&self, blobs: Vec<BlobId>) -> Result<Vec<BlobId>, EngineError>;
+
+    /// The job of this kind; nothing before anyone has taken it or asked for it.
+    async fn job(&self, kind: JobKind) -> Result<Option<JobRow>, EngineError>;
+    /// Gives `node` the job for `lease`, with a new token; nothing while another lease has not ended.
+    async fn take_job(&self, kind: JobKind, node: NodeId, lease: Duration) -> Result<Option<JobRow>, EngineError>;
+    /// Writes a holder's progress, and its events with it. Nothing, and nothing is written, if the job was given back or
+    /// taken by another since.
+    async fn save_job(&self, kind: JobKind, save: JobSave, events: Events) -> Result<Option<JobRow>, EngineError>;
+    /// Writes what an operator wants of a job. [`Changed::Conflict`] if it is so already, or if a job is asked to start that
+    /// rests.
+    async fn order_job(&self, kind: JobKind, order: JobOrder) -> Result<Changed, EngineError>;
+
     /// Whether a write would succeed now, within `within`: for readiness.
     async fn probe(&self, within: Duration) -> Result<(), EngineError>;
+    /// Sends every row of [`TABLES`], all as they were at one moment, while others go on writing.
+    async fn dump(&self, out: mpsc::Sender<Batch>) -> Result<(), CopyError>;
     /// How many versions there are: for reports and tests.
     async fn count_versions(&self) -> Result<u64, EngineError>;
 }

@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 pub use table::{Measured, Meter, TABLE};
@@ -82,6 +83,11 @@ struct DirectionLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DependencyLabels {
+    dependency: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct CodeLabels {
     code: &'static str,
 }
@@ -89,6 +95,11 @@ struct CodeLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DamageLabels {
+    damage: &'static str,
 }
 
 /// The meters of one gateway. Cheap to feed from many tasks.
@@ -110,6 +121,13 @@ pub struct Meters {
     replica_behind: Gauge,
     replica_failovers: Counter,
     replica_errors: Counter,
+    dependency_up: Family<DependencyLabels, Gauge>,
+    scrub_read: Counter,
+    scrub_coverage: Gauge<f64, AtomicU64>,
+    scrub_last_full: Gauge,
+    scrub_findings: Family<DamageLabels, Counter>,
+    scrub_repaired: Counter,
+    scrub_orphans: Gauge,
     panics: Counter,
 }
 
@@ -148,6 +166,13 @@ impl Meters {
             replica_behind: enter(&mut registry, &table::REPLICA_BEHIND, Gauge::default()),
             replica_failovers: enter(&mut registry, &table::REPLICA_FAILOVERS, Counter::default()),
             replica_errors: enter(&mut registry, &table::REPLICA_ERRORS, Counter::default()),
+            dependency_up: enter(&mut registry, &table::DEPENDENCY_UP, Family::default()),
+            scrub_read: enter(&mut registry, &table::SCRUB_READ, Counter::default()),
+            scrub_coverage: enter(&mut registry, &table::SCRUB_COVERAGE, Gauge::default()),
+            scrub_last_full: enter(&mut registry, &table::SCRUB_LAST_FULL, Gauge::default()),
+            scrub_findings: enter(&mut registry, &table::SCRUB_FINDINGS, Family::default()),
+            scrub_repaired: enter(&mut registry, &table::SCRUB_REPAIRED, Counter::default()),
+            scrub_orphans: enter(&mut registry, &table::SCRUB_ORPHANS, Gauge::default()),
             panics: enter(&mut registry, &table::PANICS, Counter::default()),
             registry,
         }
@@ -236,6 +261,38 @@ impl Meters {
         self.replica_errors.inc();
     }
 
+    /// Shows that something that the gateway needs has answered.
+    pub fn dependency_up(&self, dependency: &'static str) {
+        self.dependency_up.get_or_create(&DependencyLabels { dependency }).set(1);
+    }
+
+    /// Shows that something that the gateway needs does not do its work.
+    pub fn dependency_down(&self, dependency: &'static str) {
+        self.dependency_up.get_or_create(&DependencyLabels { dependency }).set(0);
+    }
+
+    /// Counts stored bytes that were read to be compared.
+    pub fn scrub_read(&self, bytes: u64) {
+        self.scrub_read.inc_by(bytes);
+    }
+
+    /// Counts a stored frame that is damaged; `damage` is one of a closed set. One of none makes its line known.
+    pub fn scrub_found(&self, damage: &'static str, count: u64) {
+        self.scrub_findings.get_or_create(&DamageLabels { damage }).inc_by(count);
+    }
+
+    /// Counts a damaged frame that was put back.
+    pub fn scrub_repaired(&self) {
+        self.scrub_repaired.inc();
+    }
+
+    /// Shows how far the newest pass is, when the last full one ended, in seconds since 1970, and how many orphans it found.
+    pub fn scrub_stands(&self, coverage: f64, last_full: i64, orphans: u64) {
+        self.scrub_coverage.set(coverage);
+        self.scrub_last_full.set(last_full);
+        self.scrub_orphans.set(i64::try_from(orphans).unwrap_or(i64::MAX));
+    }
+
     /// Counts a handler that panicked; its caller got an internal error.
     pub fn panicked(&self) {
         self.panics.inc();
@@ -302,6 +359,11 @@ mod tests {
         meters.replica_behind(1);
         meters.replica_failover();
         meters.replica_error();
+        meters.dependency_up("index");
+        meters.scrub_read(1);
+        meters.scrub_found("missing", 1);
+        meters.scrub_repaired();
+        meters.scrub_stands(0.5, 1, 1);
         meters.panicked();
         meters
     }

@@ -8,7 +8,6 @@ mod error;
 mod file;
 mod passphrase;
 mod process;
-mod secret_file;
 
 use crate::domain::TenantId;
 use crate::seal::{Context, MasterKey};
@@ -17,10 +16,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use crate::files::secret_file::SecretFileError;
 pub use error::RootError;
 pub use passphrase::{Passphrase, PassphraseError};
 pub use process::{HardenError, MemoryLock, harden_process};
-pub use secret_file::SecretFileError;
 
 /// How a root that lies in a file is protected there.
 #[derive(Debug)]

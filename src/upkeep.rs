@@ -1,10 +1,15 @@
-//! What a gateway does for itself: collecting orphans, aborting forgotten uploads, and seeing that index and store
-//! belong together. No job here opens a record.
+//! What a gateway does for itself: collecting orphans, aborting forgotten uploads, reading every stored byte again, and
+//! seeing that index and store belong together. No job here opens a record.
 
 mod idle_uploads;
 mod orphans;
 mod pairing;
+mod scrub;
 
 pub use idle_uploads::{IdleUploads, IdleUploadsError};
 pub use orphans::{OrphanReport, Orphans, OrphansError};
 pub use pairing::{Agreement, Pairing, PairingError, fits_new_index};
+pub use scrub::{
+    Damage, Finding, FindingState, FromReplica, NoReplica, Repair, Scrub, ScrubBounds, ScrubError, ScrubParts, ScrubReport, ScrubSettings,
+    ScrubStanding, ScrubStatus, Turn,
+};

@@ -4,6 +4,7 @@
 use hozon::blob::{AzureCredential, BlobSettings, Patience, ReplicaMode, Transport};
 use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings};
 use hozon::domain::{PatientNaming, RecordClass, StartEvent};
+use hozon::engine::{IndexSettings, PostgresTls, SqliteSettings};
 use hozon::listener::{TlsVersions, WireSettings};
 use std::time::Duration;
 
@@ -103,13 +104,22 @@ fn every_key_does_something() {
     assert_eq!(settings.metrics_listen.map(|address| address.to_string()).as_deref(), Some("[::1]:9090"));
     assert_eq!(settings.presign_life_max, Duration::from_secs(12));
     assert_eq!(settings.admin_socket, dir.path().join("a.sock"));
-    assert_eq!((settings.index.path.to_str(), settings.index.readers), (Some("/i"), 13));
+    assert_eq!(settings.index, IndexSettings::Sqlite(SqliteSettings { path: "/i".into(), readers: 13 }));
     assert_eq!(settings.store, BlobSettings::Local { directory: dir.path().join("blobs") });
     assert_eq!(settings.root.passphrase_file.as_deref().and_then(|path| path.to_str()), Some("/p"));
     assert_eq!(settings.leases.life, Duration::from_secs(14));
     assert_eq!(settings.aead, hozon::seal::Aead::AwsLc);
     assert_eq!((settings.log.level, settings.log.form), (tracing::Level::WARN, LogForm::Json));
     assert!(settings.deviations().is_empty());
+}
+
+#[test]
+fn the_scrub_has_a_cycle_unless_it_is_switched_off_which_is_a_deviation() {
+    let settings = read("[scrub]\ncycle_days = 18\nbytes_per_second = 1900000\n").unwrap();
+    assert_eq!((settings.scrub.cycle, settings.scrub.bytes_per_second), (Some(Duration::from_secs(18 * 86_400)), 1_900_000));
+    let off = read("[scrub]\ncycle_days = 0\n").unwrap();
+    assert_eq!((off.scrub.cycle, off.deviations()), (None, vec![Deviation::RootInClear, Deviation::NoScrub]));
+    assert!(read("[scrub]\nbytes_per_second = 1\n").is_err());
 }
 
 #[test]
@@ -349,11 +359,38 @@ fn two_remote_stores_are_none() {
 }
 
 #[test]
+fn a_database_elsewhere_is_reached_over_tls_only() {
+    let index = |hosts: &str, more: &str| format!("[index.postgres]\nhosts = {hosts}\ndatabase = \"d\"\nuser = \"u\"\n{more}");
+    let given = |hosts: &str, more: &str| match read(&index(hosts, more)).unwrap().index {
+        IndexSettings::Postgres(settings) => settings,
+        IndexSettings::Sqlite(_) => panic!("the file"),
+    };
+    let here = given("[\"localhost:5433\", \"/run/postgresql:5432\", \"[::1]:1\"]", "");
+    let host = |name: &str, port| (name.to_owned(), port);
+    assert_eq!(here.hosts, [host("localhost", 5433), host("/run/postgresql", 5432), host("::1", 1)]);
+    assert_eq!((here.tls, here.connections_max, here.schema.as_str()), (PostgresTls::Off, 16, "hozon"));
+    let there = given("[\"db.example:5432\"]", "ca = \"/ca.pem\"\nschema = \"h_2\"\nanswer_secs_max = 3");
+    assert_eq!((there.tls, there.answer_time_max.as_secs()), (PostgresTls::Verified { ca: "/ca.pem".into() }, 3));
+    for (hosts, more, says) in [
+        ("[\"db.example:5432\"]", "", "index.postgres.ca is missing"),
+        ("[]", "", "names no server"),
+        ("[\"db.example\"]", "", "a database server with its port"),
+        ("[\"localhost:5432\"]", "schema = \"x; DROP\"", "a schema, which has"),
+        ("[\"localhost:5432\"]", "schema = \"pg_x\"", "a schema, which has"),
+        ("[\"localhost:5432\"]", "connections_max = 1", "1 is not from 2 to 1000"),
+    ] {
+        let refused = read(&index(hosts, more)).unwrap_err().to_string();
+        assert!(refused.contains(says), "{refused}");
+    }
+}
+
+#[test]
 fn a_running_gateway_takes_over_what_it_can_and_names_the_rest() {
     let running = read("").unwrap();
     let changed = read(
         "region = \"eu-x\"\n[listener]\naddress = \"127.0.0.1:1\"\ntls = \"1.2\"\nidle_secs_max = 9\nrequests_per_second = 0\n\
-         [s3]\npresign_secs_max = 5\n[index]\nreaders = 9\n[store]\ndirectory = \"/elsewhere\"\n[log]\nlevel = \"warn\"\nform = \"json\"\n",
+         [s3]\npresign_secs_max = 5\n[index]\nreaders = 9\n[store]\ndirectory = \"/elsewhere\"\n[log]\nlevel = \"warn\"\nform = \"json\"\n\
+         [scrub]\ncycle_days = 0\n",
     )
     .unwrap();
     let (now, left) = running.taken_over(changed.clone());
@@ -362,8 +399,8 @@ fn a_running_gateway_takes_over_what_it_can_and_names_the_rest() {
     assert_eq!((now.region.as_str(), now.listener.address.port(), now.log.form), ("ap-northeast-1", 9000, LogForm::Text));
     assert!(matches!(&now.listener.wire, WireSettings::Tls(tls) if tls.versions == TlsVersions::Only13));
     assert_eq!((now.listener.idle_time_max.as_secs(), now.presign_life_max.as_secs()), (9, 5));
-    assert_eq!((now.rates.principal, now.log.level), (None, tracing::Level::WARN));
-    assert_eq!(now.index.readers, running.index.readers);
+    assert_eq!((now.rates.principal, now.log.level, now.scrub.cycle), (None, tracing::Level::WARN, None));
+    assert_eq!(now.index, running.index);
     // What has been taken over is not named again, what has not still is.
     assert_eq!(now.taken_over(changed).1, left);
 }

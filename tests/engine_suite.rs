@@ -8,6 +8,12 @@
 mod buckets;
 #[path = "engine/condemned.rs"]
 mod condemned;
+#[path = "engine/copies.rs"]
+mod copies;
+#[path = "engine/frames.rs"]
+mod frames;
+#[path = "engine/jobs.rs"]
+mod jobs;
 #[path = "engine/journal.rs"]
 mod journal;
 #[path = "engine/listing.rs"]
@@ -18,6 +24,13 @@ mod load;
 mod model;
 #[path = "engine/people.rs"]
 mod people;
+#[cfg(feature = "postgres")]
+#[path = "engine/postgres.rs"]
+mod postgres;
+#[cfg(feature = "postgres")]
+#[path = "support/postgres.rs"]
+#[expect(dead_code, reason = "other suites use other parts of it")]
+mod postgres_server;
 #[path = "engine/rows.rs"]
 mod rows;
 #[path = "engine/runs.rs"]
@@ -35,12 +48,13 @@ mod view;
 
 /// Makes one test of each behaviour, for the engine that `$fresh` makes empty.
 macro_rules! suite {
-    ($engine:ident, $fresh:path, { $($module:ident: [$($behaviour:ident),+ $(,)?]),+ $(,)? }) => {
+    ($engine:ident, $fresh:expr, $with:tt, { $($module:ident: [$($behaviour:ident),+ $(,)?]),+ $(,)? }) => {
         mod $engine {
             $(mod $module {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                #$with
                 async fn $behaviour() {
-                    let (engine, _place) = $fresh();
+                    let (engine, _place) = $fresh;
                     crate::$module::$behaviour(engine).await;
                 })+
             })+
@@ -50,8 +64,8 @@ macro_rules! suite {
 
 /// Every behaviour, for one engine.
 macro_rules! behaviours {
-    ($engine:ident, $fresh:path) => {
-        suite!($engine, $fresh, {
+    ($engine:ident, $fresh:expr, $with:tt) => {
+        suite!($engine, $fresh, $with, {
             people: [
                 a_tenant_comes_with_its_keys_and_secrets,
                 key_versions_come_oldest_first,
@@ -146,16 +160,33 @@ macro_rules! behaviours {
                 counts_of_strangers_add_up,
                 a_probe_says_that_writes_succeed,
             ],
+            frames: [
+                every_frame_that_a_row_names_comes_once_whatever_the_page,
+                frames_of_one_blob_come_by_offset_and_row,
+                a_frame_is_named_as_long_as_any_row_has_it,
+                a_blob_is_unknown_if_neither_a_row_nor_the_condemned_have_it,
+            ],
+            jobs: [
+                of_two_nodes_that_want_a_job_one_gets_it,
+                of_many_that_want_a_job_at_once_one_gets_it,
+                a_dead_nodes_job_is_taken_over_where_it_stood,
+                what_an_earlier_holder_writes_is_refused_with_its_events,
+                a_job_that_was_given_back_is_free_at_once,
+                a_job_rests_and_starts_as_operators_say,
+            ],
             load: [
                 of_many_writers_of_one_key_one_wins_each_round,
                 writers_of_many_keys_all_get_in_with_orders_of_their_own,
                 the_conflict_of_one_writer_is_not_the_failure_of_another,
                 an_event_that_many_retry_is_written_once,
                 a_reader_sees_every_commit_that_was_acknowledged,
+                a_part_that_comes_again_during_the_complete_condemns_nothing_in_use,
                 a_write_whose_caller_leaves_happens_whole_or_not_at_all,
             ],
         });
     };
 }
 
-behaviours!(on_sqlite, crate::sqlite::fresh);
+behaviours!(on_sqlite, crate::sqlite::fresh(), [doc = "Needs nothing."]);
+#[cfg(feature = "postgres")]
+behaviours!(on_postgres, crate::postgres::fresh().await, [ignore = "needs PostgreSQL"]);

@@ -13,7 +13,7 @@ use hozon::index::Index;
 use hozon::leases::{LeaseSettings, Leases, SystemMonotonic};
 use hozon::meters::Meters;
 use hozon::root::{Protection, Root};
-use hozon::upkeep::Pairing;
+use hozon::upkeep::{NoReplica, Pairing, Scrub, ScrubBounds, ScrubParts};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -46,17 +46,28 @@ fn services(dir: &Path) -> AdminServices {
     let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
     let blobs = BlobStore::open(&BlobSettings::Memory).unwrap();
     let pairing = Arc::new(Pairing::new(Arc::clone(&engine), blobs.clone()));
+    let node = NodeId::random();
+    let journal = Arc::new(Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), node, Arc::clone(&meters)));
+    let scrub = Scrub::new(
+        ScrubParts {
+            engine: Arc::clone(&engine),
+            blobs: blobs.clone(),
+            journal: Arc::clone(&journal),
+            clock: Arc::clone(&clock),
+            pairing: Arc::clone(&pairing),
+            meters: Arc::clone(&meters),
+            node,
+            repair: Arc::new(NoReplica),
+        },
+        Live::new(settings.scrub),
+        ScrubBounds::default(),
+    );
     AdminServices {
         pairing,
+        scrub: Arc::new(scrub),
+        journal,
         people: Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), authenticator)),
         index: Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases))),
-        journal: Arc::new(Journal::new(
-            Arc::clone(&engine),
-            Arc::clone(&leases),
-            Arc::clone(&clock),
-            NodeId::random(),
-            Arc::clone(&meters),
-        )),
         blobs,
         meters,
         job_types: Live::new(settings.job_types),
@@ -325,4 +336,34 @@ async fn a_socket_left_behind_is_replaced_and_nothing_else_is() {
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
     let tcp = Admin::bind(Path::new("127.0.0.1:9001"), gateway.services.clone()).await.unwrap_err();
     assert_eq!(tcp.to_string(), "the admin listener takes a path of a Unix socket, not the address `127.0.0.1:9001`");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_scrub_is_shown_asked_for_and_paused() {
+    let gateway = Gateway::start().await;
+    let scrub = async |arguments: &[&str]| {
+        let output = gateway.hozon(&[&["--output", "json", "scrub"], arguments].concat()).await;
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default())
+    };
+    let (code, shown) = scrub(&["status"]).await;
+    assert_eq!((code, &shown["scrub"], &shown["last_full_pass"]), (Some(0), &json!("due"), &Value::Null));
+    assert_eq!(shown["pass"]["coverage_percent"], json!(0.0));
+    let stop = CancellationToken::new();
+    gateway.services.scrub.turn(&stop).await.unwrap();
+    let (_, shown) = scrub(&["status"]).await;
+    assert_eq!((&shown["scrub"], &shown["pass"]["coverage_percent"]), (&json!("waiting"), &json!(100.0)));
+    assert!(shown["last_full_pass"].is_string() && shown["next"].is_string());
+    assert_eq!(scrub(&["start"]).await.1["scrub"], "due");
+    assert_eq!(gateway.code(Method::POST, "/v1/scrub/start", "null").await, (409, "already-so".to_owned()));
+    assert_eq!(scrub(&["pause"]).await.1["scrub"], "paused");
+    assert_eq!(scrub(&["pause"]).await.0, Some(3));
+    gateway.services.scrub.turn(&stop).await.unwrap();
+    assert_eq!(scrub(&["resume"]).await.1["scrub"], "due");
+    gateway.services.scrub.turn(&stop).await.unwrap();
+    assert_eq!(scrub(&["status"]).await.1["before"]["frames"], 0);
+    let table = gateway.hozon(&["scrub", "status"]).await;
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.trim_start().starts_with("scrub") && table.contains("coverage percent") && !table.contains('{'), "{table}");
+    gateway.stop.cancel();
+    gateway.serving.await.unwrap();
 }

@@ -5,6 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -55,6 +56,12 @@ impl Machine {
 
     fn hozon(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
+    }
+
+    /// What a command of the operator says.
+    fn operator(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hozon"));
+        command.env_clear().arg("--socket").arg(self.place("admin.sock")).args(arguments).output().unwrap()
     }
 
     fn findings(&self) -> (Option<i32>, Vec<(String, String, String)>) {
@@ -175,6 +182,96 @@ fn a_gateway_starts_reads_its_certificate_again_and_stops_in_order() {
     serving.signal(Signal::TERM);
     assert_eq!(serving.process.wait().unwrap().code(), Some(0), "{}", fs::read_to_string(&serving.log).unwrap());
     assert!(!machine.place("admin.sock").exists());
+}
+
+/// systemd as the program sees it: a socket, and the wish for signs of life.
+struct Manager {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Manager {
+    fn of(machine: &Machine) -> Self {
+        let path = machine.place("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, path }
+    }
+
+    fn serve(&self, machine: &Machine) -> Serving {
+        let log = fs::File::create(machine.place("log")).unwrap();
+        let mut command = machine.command(&["serve"]);
+        command.env("NOTIFY_SOCKET", &self.path).env("WATCHDOG_USEC", "300000");
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        Serving { process, log: machine.place("log") }
+    }
+
+    /// The next message that is no sign of life.
+    fn hears(&self) -> String {
+        loop {
+            let message = self.hears_any();
+            if message != "WATCHDOG=1" {
+                return message;
+            }
+        }
+    }
+
+    fn hears_any(&self) -> String {
+        let mut message = [0; 512];
+        let length = self.socket.recv(&mut message).unwrap();
+        String::from_utf8(message.into_iter().take(length).collect()).unwrap()
+    }
+}
+
+#[test]
+fn the_service_manager_is_told_of_each_change() {
+    let machine = Machine::new();
+    fs::write(machine.place("hozon.toml"), PLAIN).unwrap();
+    machine.hozon(&["root", "create"]);
+    let manager = Manager::of(&machine);
+    let mut serving = manager.serve(&machine);
+    assert!(manager.hears().starts_with("READY=1\n"));
+    // Ready means that it answers, also on the admin socket.
+    let address = serving.address("serving");
+    assert!(asked(&address, "GET /-/readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 200"));
+    let ready = || machine.operator(&["ready"]);
+    assert!(ready().status.success(), "{}", said(&ready()));
+    for _ in 0..3 {
+        while manager.hears_any() != "WATCHDOG=1" {}
+    }
+
+    serving.signal(Signal::HUP);
+    assert!(manager.hears().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert!(manager.hears().ends_with("STATUS=serving, the configuration was read again"));
+    fs::write(machine.place("hozon.toml"), format!("{PLAIN}lease = 1\n")).unwrap();
+    serving.signal(Signal::HUP);
+    assert!(manager.hears().starts_with("RELOADING=1\n"));
+    let wrong = manager.hears();
+    assert!(wrong.starts_with("READY=1\n") && wrong.contains("stays as it was"), "{wrong}");
+
+    // A dependency that is away makes it unready, and is no reason to be ended.
+    fs::remove_dir_all(machine.place("data/blobs")).unwrap();
+    fs::write(machine.place("data/blobs"), "no directory").unwrap();
+    assert_eq!(ready().status.code(), Some(1), "{}", said(&ready()));
+    assert!(said(&ready()).contains("store") && said(&ready()).contains("cannot serve"), "{}", said(&ready()));
+    for _ in 0..3 {
+        assert_eq!(manager.hears_any(), "WATCHDOG=1");
+    }
+
+    serving.signal(Signal::TERM);
+    assert!(manager.hears().starts_with("STOPPING=1\n"));
+    assert_eq!(serving.process.wait().unwrap().code(), Some(0), "{}", serving.log());
+    assert_eq!(ready().status.code(), Some(4), "{}", said(&ready()));
+}
+
+#[test]
+fn a_manager_that_cannot_be_told_stops_the_start() {
+    let machine = Machine::new();
+    machine.hozon(&["root", "create"]);
+    let ran = machine.command(&["serve"]).env("NOTIFY_SOCKET", "vsock:2:1").output().unwrap();
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(said(&ran).contains("NOTIFY_SOCKET"), "{}", said(&ran));
+    assert!(!machine.place("data").exists());
 }
 
 #[test]
@@ -298,7 +395,7 @@ fn a_hangup_takes_over_what_can_change_and_names_what_cannot() {
     // What needs a restart is named and waits; the rest of the file holds.
     configure("[log]\nlevel = \"error\"\n", "[index]\npath = \"data/index.sqlite\"", "[index]\npath = \"data/other.sqlite\"");
     let log = serving.hang_up("only a restart");
-    assert!(log.contains("setting=\"index.path\"") && log.matches("only a restart").count() == 1, "{log}");
+    assert!(log.contains("setting=\"index\"") && log.matches("only a restart").count() == 1, "{log}");
     assert!(asked(&address, &large).starts_with("HTTP/1.1 403"));
     assert!(!machine.place("data/other.sqlite").exists());
     // At level `error` the next good reload is not spoken of.
@@ -315,10 +412,7 @@ fn a_hangup_takes_new_record_classes_over() {
     fs::write(machine.place("hozon.toml"), PLAIN).unwrap();
     machine.hozon(&["root", "create"]);
     let serving = machine.serve();
-    let operator = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hozon"));
-        command.env_clear().arg("--socket").arg(machine.place("admin.sock")).args(arguments).output().unwrap()
-    };
+    let operator = |arguments: &[&str]| machine.operator(arguments);
     assert!(operator(&["tenant", "create", "kita"]).status.success());
     let make = || operator(&["bucket", "create", "karte", "--tenant", "kita", "--default-class", "house.own"]);
     assert_eq!(make().status.code(), Some(3), "{}", said(&make()));

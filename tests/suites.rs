@@ -41,6 +41,12 @@ fn acknowledged_means_durable() {
 }
 
 #[test]
+#[ignore = "needs python3 with boto3, and a C compiler"]
+fn a_power_cut_at_any_step_loses_nothing_acknowledged() {
+    passes_alone("powercut.py");
+}
+
+#[test]
 #[ignore = "needs python3 with boto3, curl, and 3 GiB of disk"]
 fn memory_stays_flat() {
     passes_alone("memory.py");

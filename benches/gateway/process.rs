@@ -44,11 +44,16 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn start(aead: &str) -> Self {
+        Self::start_with(&[("HOZON__SEAL__CIPHER".to_owned(), aead.to_owned())])
+    }
+
+    /// The same with other settings, as variables of the environment.
+    pub(crate) fn start_with(settings: &[(String, String)]) -> Self {
         let dir = tempfile::tempdir_in(std::env::current_dir().unwrap().join("target")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_hozon"))
             .args(["demo", "--listen", "127.0.0.1:0", "--dir"])
             .arg(dir.path())
-            .env("HOZON__SEAL__CIPHER", aead)
+            .envs(settings.iter().cloned())
             .env("HOZON__LISTENER__REQUESTS_PER_SECOND", "0")
             .stdout(Stdio::null())
             .spawn()
@@ -62,6 +67,25 @@ impl Gateway {
         Self { running: Running(child), dir, target: Target { port, client: Arc::new(client) } }
     }
 
+    /// A second gateway on the same index and store, which must be such that several can share.
+    pub(crate) fn second(&self, settings: &[(String, String)]) -> Second {
+        let [port, ..] = free_ports();
+        let child = Command::new(env!("CARGO_BIN_EXE_hozon"))
+            .args(["serve", "--config"])
+            .arg(self.dir().join("hozon.toml"))
+            .envs(settings.iter().cloned())
+            .env("HOZON__LISTENER__REQUESTS_PER_SECOND", "0")
+            .env("HOZON__LISTENER__ADDRESS", format!("127.0.0.1:{port}"))
+            .env("HOZON__ADMIN__SOCKET", self.dir().join("second.sock"))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Second { _running: Running(child), target: Target { port, client: Arc::clone(&self.target.client) } }
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -70,6 +94,18 @@ impl Gateway {
         self.running.0.id()
     }
 
+    pub(crate) fn target(&self) -> Target {
+        self.target.clone()
+    }
+}
+
+/// A second gateway beside the first.
+pub(crate) struct Second {
+    _running: Running,
+    target: Target,
+}
+
+impl Second {
     pub(crate) fn target(&self) -> Target {
         self.target.clone()
     }
@@ -195,6 +231,23 @@ impl Weed {
 
     pub(crate) fn target(&self) -> Target {
         self.target.clone()
+    }
+
+    /// The variables of the environment that put a gateway before it. `dir` is where it was started.
+    pub(crate) fn settings(&self, dir: &Path) -> Vec<(String, String)> {
+        let secret = dir.join("weed.secret");
+        fs::write(&secret, "benchsecret").unwrap();
+        fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let settings = [
+            ("ENDPOINT", format!("https://localhost:{}", self.target.port)),
+            ("BUCKET", "files".to_owned()),
+            ("REGION", "us-east-1".to_owned()),
+            ("ACCESS_KEY_ID", "bench".to_owned()),
+            ("SECRET_KEY_FILE", secret.display().to_string()),
+            ("PREFIX", format!("{}/", uuid::Uuid::new_v4().simple())),
+            ("CA", dir.join("ca.pem").display().to_string()),
+        ];
+        settings.map(|(name, value)| (format!("HOZON__STORE__S3__{name}"), value)).into()
     }
 }
 

@@ -98,7 +98,7 @@ async fn answer(services: &AdminServices, request: &Request<Incoming>) -> Respon
         "/healthz" => plain(StatusCode::OK, "ok\n"),
         "/readyz" if health::is_ready(services).await => plain(StatusCode::OK, "ready\n"),
         "/readyz" => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready: ask on the admin socket why\n"),
-        "/metrics" => health::metrics(services).unwrap_or_else(|problem| problem.answer()),
+        "/metrics" => health::metrics(services).await.unwrap_or_else(|problem| problem.answer()),
         _ => plain(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /readyz\n"),
     }
 }

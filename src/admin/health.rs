@@ -40,12 +40,8 @@ fn can_serve(dependencies: &[Dependency]) -> bool {
 }
 
 async fn dependencies(services: &AdminServices) -> Vec<Dependency> {
-    let (index, store, replica, keys, collector) =
-        tokio::join!(index(services), store(services, services.blobs.from_first()), replica(services), keys(services), collector(services));
-    let mut all = vec![dependency("index", index), dependency(STORE, store)];
-    all.extend(replica.map(|problem| dependency(REPLICA, problem)));
-    all.extend([dependency("keys", keys), dependency(COLLECTOR, collector)]);
-    all
+    let asked = asked(services).await.into_iter();
+    asked.map(|(name, problem)| Dependency { name: name.to_owned(), ready: problem.is_none(), problem }).collect()
 }
 
 /// What is wrong with the replica; nothing at all where there is none.
@@ -55,17 +51,29 @@ async fn replica(services: &AdminServices) -> Option<Option<String>> {
     Some(problem.or_else(|| services.blobs.admitted_replica().is_none().then(stranger)))
 }
 
-/// `GET /metrics`.
-pub(super) fn metrics(services: &AdminServices) -> Answered {
+/// What the gateway needs, each with what is wrong with it.
+async fn asked(services: &AdminServices) -> Vec<(&'static str, Option<String>)> {
+    let (index, store, replica, keys, collector) =
+        tokio::join!(index(services), store(services, services.blobs.from_first()), replica(services), keys(services), collector(services));
+    let mut all = vec![("index", index), (STORE, store)];
+    all.extend(replica.map(|problem| (REPLICA, problem)));
+    all.extend([("keys", keys), (COLLECTOR, collector)]);
+    all
+}
+
+/// `GET /metrics`. What the gateway needs is asked first.
+pub(super) async fn metrics(services: &AdminServices) -> Answered {
+    for (name, problem) in asked(services).await {
+        match problem {
+            None => services.meters.dependency_up(name),
+            Some(_) => services.meters.dependency_down(name),
+        }
+    }
     let page = services.meters.render().map_err(|_| Problem::bad("a meter has no text form"))?;
     let mut answer = Response::new(Full::<Bytes>::from(page));
     let kind = header::HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     Ok(answer)
-}
-
-fn dependency(name: &str, problem: Option<String>) -> Dependency {
-    Dependency { name: name.to_owned(), ready: problem.is_none(), problem }
 }
 
 async fn index(services: &AdminServices) -> Option<String> {

@@ -42,6 +42,10 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "changed", "it was changed by someone else at the same time, look again")
     }
 
+    pub(super) fn already(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "already-so", detail)
+    }
+
     pub(super) fn bad(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }

@@ -1,7 +1,8 @@
 use super::problem::Problem;
-use super::{AdminServices, buckets, credentials, health, principals, store, tenants};
+use super::{AdminServices, buckets, credentials, health, principals, scrub, store, tenants};
 use crate::audit::Operator;
 use crate::domain::limits;
+use crate::engine::JobOrder;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -57,9 +58,13 @@ async fn route(asked: &Asked<'_>, method: &Method, path: &[&str]) -> Answered {
     match (method.as_str(), path) {
         ("GET", ["healthz"]) => Ok(Response::new(Full::from("ok\n"))),
         ("GET", ["readyz"]) => health::ready(asked.services).await,
-        ("GET", ["metrics"]) => health::metrics(asked.services),
+        ("GET", ["metrics"]) => health::metrics(asked.services).await,
         ("GET", ["v1", "store"]) => store::show(asked).await,
         ("POST", ["v1", "store", "accept"]) => store::accept(asked).await,
+        ("GET", ["v1", "scrub"]) => scrub::show(asked).await,
+        ("POST", ["v1", "scrub", "start"]) => scrub::order(asked, JobOrder::Start).await,
+        ("POST", ["v1", "scrub", "pause"]) => scrub::order(asked, JobOrder::Pause).await,
+        ("POST", ["v1", "scrub", "resume"]) => scrub::order(asked, JobOrder::Resume).await,
         ("GET", ["v1", "tenants"]) => tenants::list(asked).await,
         ("POST", ["v1", "tenants"]) => tenants::create(asked).await,
         ("GET", ["v1", "tenants", tenant]) => tenants::show(asked, tenant).await,

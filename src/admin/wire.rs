@@ -232,6 +232,109 @@ pub struct AcceptIndex {
     pub seen: u64,
 }
 
+/// How the scrub stands, whichever node does it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scrub {
+    /// What it does now.
+    pub scrub: Scrubbing,
+    /// The node that does it, by id.
+    pub node: Option<String>,
+    /// When its newest pass began, as RFC 3339 text, like all moments here.
+    pub started: Option<String>,
+    /// When that pass ended; nothing while it is under way.
+    pub finished: Option<String>,
+    /// When the pass under way ends, if it goes on as fast as so far.
+    pub ends: Option<String>,
+    /// When the last full pass ended.
+    pub last_full_pass: Option<String>,
+    /// When the next pass begins by itself.
+    pub next: Option<String>,
+    /// What the newest pass has counted and found.
+    pub pass: ScrubPass,
+    /// What the full one before has.
+    pub before: Option<ScrubPass>,
+}
+
+/// What the scrub does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scrubbing {
+    /// No pass begins by itself, and none is under way.
+    Off,
+    /// The next pass begins later.
+    Waiting,
+    /// A pass begins or goes on within seconds.
+    Due,
+    /// A node does it.
+    Running,
+    /// An operator wants it to rest.
+    Paused,
+}
+
+/// What one pass of the scrub has counted and found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScrubPass {
+    /// The share of all stored bytes that was compared, in percent.
+    pub coverage_percent: f64,
+    /// Frames that were compared. A frame is one stored body or part.
+    pub frames: u64,
+    /// Frames that rows named when the pass began.
+    pub frames_all: u64,
+    /// Bytes that were compared.
+    pub bytes: u64,
+    /// Bytes of all frames that rows named when the pass began.
+    pub bytes_all: u64,
+    /// Frames that were deleted while they were looked at.
+    pub vanished: u64,
+    /// Blobs that the store listed.
+    pub listed: u64,
+    /// Old blobs among them that nobody knows.
+    pub orphans: u64,
+    /// Their bytes.
+    pub orphan_bytes: u64,
+    /// Frames that are missing.
+    pub missing: u64,
+    /// Frames that are cut short.
+    pub truncated: u64,
+    /// Frames that are others than were written.
+    pub changed: u64,
+    /// Frames that the store cannot read.
+    pub unreadable: u64,
+    /// Of these, frames that were put back.
+    pub repaired: u64,
+    /// The first of what was found.
+    pub findings: Vec<ScrubFinding>,
+}
+
+/// A stored frame that is not as it was written. Names of records are sealed, and not shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScrubFinding {
+    /// What is wrong: `missing`, `truncated`, `changed` or `unreadable`.
+    pub damage: String,
+    /// The blob.
+    pub blob: String,
+    /// Its first byte in the blob.
+    pub offset: u64,
+    /// Its bytes.
+    pub length: u64,
+    /// Whose it is, by id.
+    pub tenant: String,
+    /// The bucket, by id.
+    pub bucket: Option<String>,
+    /// The version, by id.
+    pub version: Option<String>,
+    /// The open upload, by id.
+    pub upload: Option<String>,
+    /// The part's number.
+    pub part: Option<u32>,
+    /// When it was found.
+    pub at: String,
+    /// What became of it: `open`, or `repaired` from the replica.
+    pub state: String,
+    /// Whether it stands in the tenant's audit log.
+    pub recorded: bool,
+}
+
 /// Whether the gateway can serve, with all that it relies on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readiness {

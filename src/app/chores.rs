@@ -5,6 +5,7 @@ use crate::upkeep::{Agreement, IdleUploads, Orphans};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How often counts of unproven requests are written.
@@ -54,6 +55,7 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
         async move { report("provider log", log.flush().await.map(|()| 0)) }
     });
     collect(&chores, services, stop);
+    scrub(&chores, services, stop);
     chores.close();
     chores
 }
@@ -100,6 +102,17 @@ fn collect(chores: &TaskTracker, services: &Arc<Services>, stop: &Stop) {
             );
         }
     });
+}
+
+/// Reads stored bodies again. It is told to stop instead of being dropped, so that it gives its job back to other nodes.
+fn scrub(chores: &TaskTracker, services: &Arc<Services>, stop: &Stop) {
+    let (scrub, stop, asked) = (Arc::clone(&services.scrub), stop.clone(), CancellationToken::new());
+    let told = asked.clone();
+    chores.spawn(async move {
+        stop.asked().await;
+        told.cancel();
+    });
+    chores.spawn(async move { scrub.keep(asked).await });
 }
 
 pub(super) fn until(chores: &TaskTracker, stop: &Stop, work: impl Future<Output = ()> + Send + 'static) {

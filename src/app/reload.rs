@@ -1,4 +1,5 @@
 use super::Services;
+use super::notify::{Reloaded, Supervisor};
 use crate::config::{self, Settings};
 use crate::domain::causes;
 use crate::listener::ListenerControl;
@@ -7,13 +8,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a gateway reads again at SIGHUP, and the part of the process that is not its own.
+/// What a gateway reads again at SIGHUP, and the parts of the process that are not its own.
 #[derive(Debug, Clone)]
 pub struct Reload {
     /// The configuration file.
     pub file: PathBuf,
     /// The process's log.
     pub log_level: LogLevel,
+    /// Who is told of it.
+    pub supervisor: Supervisor,
 }
 
 /// Listens for SIGHUP. From here on the signal no longer ends the process.
@@ -37,24 +40,30 @@ impl Running {
     /// Reads the configuration again at each of `signals`, for ever. What is wrong anywhere in it changes nothing.
     pub(super) async fn follow(mut self, mut signals: Signal) {
         while signals.recv().await.is_some() {
+            self.reload.supervisor.reloading();
             let file = self.reload.file.display().to_string();
-            match config::load(&self.reload.file) {
+            let reloaded = match config::load(&self.reload.file) {
                 Ok(new) => self.take_over(new, &file),
-                Err(error) => tracing::error!(file, error = causes(&error), "the configuration stays as it was"),
-            }
+                Err(error) => {
+                    tracing::error!(file, error = causes(&error), "the configuration stays as it was");
+                    Reloaded::AsItWas
+                }
+            };
+            self.reload.supervisor.reloaded(reloaded);
         }
     }
 
-    fn take_over(&mut self, new: Settings, file: &str) {
+    fn take_over(&mut self, new: Settings, file: &str) -> Reloaded {
         let (now, left) = self.settings.taken_over(new);
         // The one part that can fail comes first: when it does, nothing else has changed.
         if let Err(error) = self.listener.apply(&now.listener) {
             tracing::error!(file, error = causes(&error), "the configuration stays as it was");
-            return;
+            return Reloaded::AsItWas;
         }
         let services = &self.services;
         services.rates.replace(now.rates);
         services.presign_life_max.replace(now.presign_life_max);
+        services.scrub_settings.replace(now.scrub);
         services.classes.replace(now.record_classes.clone());
         services.job_types.replace(now.job_types.clone());
         // What is to be said of the change is said if either level lets it.
@@ -73,5 +82,6 @@ impl Running {
             self.reload.log_level.set(after);
         }
         self.settings = now;
+        Reloaded::Over
     }
 }

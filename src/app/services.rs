@@ -3,7 +3,7 @@ use crate::audit::{Journal, OutcomeLog, ProviderLog};
 use crate::blob::{BlobSettings, BlobStore, ReplicaSettings};
 use crate::config::{Profile, Settings};
 use crate::domain::{Clock, JobTypes, Live, NodeId, RecordClasses, SystemClock, UtcTime, causes, limits};
-use crate::engine::{Engine, SqliteEngine};
+use crate::engine::{self, Engine, IndexSettings};
 use crate::identity::{Authenticator, People};
 use crate::index::Index;
 use crate::keys::Keyring;
@@ -14,7 +14,7 @@ use crate::policy::Gate;
 use crate::root::Root;
 use crate::s3::Rates;
 use crate::seal::{Aead, PlainPool};
-use crate::upkeep::Pairing;
+use crate::upkeep::{FromReplica, Pairing, Scrub, ScrubBounds, ScrubParts, ScrubSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +45,10 @@ pub struct Services {
     pub blobs: BlobStore,
     /// Whether they are those of the index.
     pub pairing: Arc<Pairing>,
+    /// Reads every stored body again, in turns.
+    pub scrub: Arc<Scrub>,
+    /// When and how fast it does.
+    pub scrub_settings: Live<ScrubSettings>,
     /// Verbs on records.
     pub objects: Objects,
     /// How many requests callers may send.
@@ -72,8 +76,8 @@ impl Services {
         let aead = Aead::checked(settings.aead)?;
         let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
         apart(&root, settings)?;
-        let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&settings.index, Arc::clone(&clock))?);
-        let meters = Arc::new(Meters::new());
+        let engine = engine::open(&settings.index, Arc::clone(&clock)).await?;
+        let (meters, node) = (Arc::new(Meters::new()), NodeId::random());
         let blobs = stores(settings, &meters)?;
         let monotonic: Arc<dyn Monotonic> = Arc::new(SystemMonotonic::start());
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, Arc::clone(&monotonic)));
@@ -81,7 +85,7 @@ impl Services {
         probe_replica(&blobs, clock.now()).await?;
 
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
-        let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random(), Arc::clone(&meters));
+        let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), node, Arc::clone(&meters));
         let journal = Arc::new(journal);
         let outcomes = OutcomeLog::start(Arc::clone(&journal), Arc::clone(&meters));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
@@ -102,6 +106,18 @@ impl Services {
             pool: PlainPool::new(IDLE_BUFFERS, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
         let pairing = Arc::new(Pairing::new(Arc::clone(&engine), blobs.clone()));
+        let scrub_settings = Live::new(settings.scrub);
+        let parts = ScrubParts {
+            engine: Arc::clone(&engine),
+            blobs: blobs.clone(),
+            journal: Arc::clone(&journal),
+            clock: Arc::clone(&clock),
+            pairing: Arc::clone(&pairing),
+            meters: Arc::clone(&meters),
+            node,
+            repair: Arc::new(FromReplica(blobs.clone())),
+        };
+        let scrub = Arc::new(Scrub::new(parts, scrub_settings.clone(), ScrubBounds::default()));
         let (rates, presign_life_max) = (Rates::new(settings.rates), Live::new(settings.presign_life_max));
         Ok(Self {
             rates,
@@ -117,6 +133,8 @@ impl Services {
             people,
             gate,
             pairing,
+            scrub,
+            scrub_settings,
             blobs,
             objects,
             classes,
@@ -158,7 +176,11 @@ pub fn apart(root: &Root, settings: &Settings) -> Result<(), StartError> {
     }
     let stores = std::iter::once(&settings.store).chain(settings.replica.as_ref().map(|replica| &replica.store));
     let directories = stores.filter_map(BlobSettings::directory);
-    for data in directories.chain(settings.index.path.parent()).filter(|data| data.exists()) {
+    let index = match &settings.index {
+        IndexSettings::Sqlite(settings) => settings.path.parent(),
+        IndexSettings::Postgres(_) => None,
+    };
+    for data in directories.chain(index).filter(|data| data.exists()) {
         root.check_production(data).map_err(StartError::RootWithData)?;
     }
     Ok(())

@@ -26,6 +26,10 @@ pub enum OperatorAction {
     AcceptIndex,
     /// Index and store are brought together.
     AdoptStore,
+    /// Stored bytes are found that are not as they were written. The reason says how.
+    FindDamage,
+    /// Stored bytes that were found damaged are put back from the replica.
+    RepairDamage,
 }
 
 impl OperatorAction {
@@ -42,6 +46,8 @@ impl OperatorAction {
         Self::AbortIdleUpload,
         Self::AcceptIndex,
         Self::AdoptStore,
+        Self::FindDamage,
+        Self::RepairDamage,
     ];
 
     /// Its name as an action.
@@ -59,6 +65,8 @@ impl OperatorAction {
             Self::AbortIdleUpload => "abort-idle-upload",
             Self::AcceptIndex => "accept-index",
             Self::AdoptStore => "adopt-store",
+            Self::FindDamage => "find-damage",
+            Self::RepairDamage => "repair-damage",
         }
     }
 
@@ -75,6 +83,8 @@ impl OperatorAction {
             Self::AbortIdleUpload => "AbortIdleUpload",
             Self::AcceptIndex => "AcceptIndex",
             Self::AdoptStore => "AdoptStore",
+            Self::FindDamage => "FindDamage",
+            Self::RepairDamage => "RepairDamage",
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::output::Output;
-use super::{audit, bucket, credential, demo, doctor, principal, root, serve, store, tenant};
+use super::{audit, bucket, credential, demo, doctor, principal, root, scrub, serve, store, tenant};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -25,12 +25,16 @@ pub(super) enum Command {
     Demo(demo::Arguments),
     /// Run a gateway.
     Serve(serve::Arguments),
+    /// Ask whether the running gateway can serve, and what it misses. Exit code 1 when it cannot.
+    Ready,
     /// Check whether a gateway could run here, and say what is missing.
     Doctor(doctor::Arguments),
     /// Make the root key, once for each installation.
     Root(root::Arguments),
     /// Show, accept or adopt what belongs together: index and store.
     Store(store::Arguments),
+    /// Show, start, pause or resume the reading of all stored bodies again.
+    Scrub(scrub::Arguments),
     /// Make, list, show or disable tenants (medical institutions).
     Tenant(tenant::Arguments),
     /// Make, list, show or disable the people, apps and devices of a tenant.

@@ -6,7 +6,7 @@ use crate::app;
 use crate::blob::{BlobSettings, BlobStore};
 use crate::config::{self, Settings};
 use crate::domain::{Clock, SystemClock, UtcTime, causes};
-use crate::engine::{Engine, EngineError, SqliteEngine};
+use crate::engine::{self, Engine, EngineError, IndexSettings, PostgresSettings, SqliteSettings, Tables, Verdict};
 use crate::listener::{Certificate, WireSettings};
 use crate::root::Root;
 use crate::seal::Aead;
@@ -93,8 +93,11 @@ async fn look(settings: &Settings, progress: &ProgressBar, findings: &mut Vec<Fi
     });
     findings.push(gateway(&settings.admin_socket).await);
     progress.set_message("index");
-    let (found, index) = index(settings);
-    findings.push(found);
+    let (found, index) = match &settings.index {
+        IndexSettings::Sqlite(settings) => index(settings).await,
+        IndexSettings::Postgres(settings) => database(settings).await,
+    };
+    findings.extend(found);
     progress.set_message("store: writing, reading and deleting test objects");
     let (found, store) = store("store", &settings.store).await;
     findings.push(found);
@@ -147,16 +150,45 @@ enum IndexThere {
 }
 
 /// Opens the index only if it is there: looking must not make it, perhaps as another user.
-fn index(settings: &Settings) -> (Finding, IndexThere) {
-    let path = &settings.index.path;
+async fn index(settings: &SqliteSettings) -> (Vec<Finding>, IndexThere) {
+    let path = &settings.path;
     if !path.exists() {
-        return (good("index", format!("{} will be made at the first start", path.display())), IndexThere::New);
+        return (vec![good("index", format!("{} will be made at the first start", path.display()))], IndexThere::New);
     }
-    match SqliteEngine::open(&settings.index, Arc::new(SystemClock)) {
-        Ok(engine) => (good("index", path.display().to_string()), IndexThere::Open(Arc::new(engine))),
-        Err(EngineError::InUse) => (good("index", format!("{} is in use by a gateway", path.display())), IndexThere::Closed),
-        Err(error) => (bad("index", &error), IndexThere::Closed),
+    match engine::open(&IndexSettings::Sqlite(settings.clone()), Arc::new(SystemClock)).await {
+        Ok(engine) => (vec![good("index", path.display().to_string())], IndexThere::Open(engine)),
+        Err(EngineError::InUse) => (vec![good("index", format!("{} is in use by a gateway", path.display()))], IndexThere::Closed),
+        Err(error) => (vec![bad("index", &error)], IndexThere::Closed),
     }
+}
+
+/// Looks at the server first: opening tables of another form would change them.
+async fn database(settings: &PostgresSettings) -> (Vec<Finding>, IndexThere) {
+    let checkup = match engine::look(settings).await {
+        Ok(checkup) => checkup,
+        Err(error) => return (vec![bad("index", &error)], IndexThere::Closed),
+    };
+    let mut findings: Vec<Finding> = checkup.checks.into_iter().map(finding).collect();
+    let schema = &settings.schema;
+    let (found, there) = match checkup.tables {
+        Tables::None => (good("index", format!("schema {schema} will be made at the first start")), IndexThere::New),
+        Tables::Other => (weak("index", format!("schema {schema} is of another version of hozon")), IndexThere::Closed),
+        Tables::Current => match engine::open(&IndexSettings::Postgres(settings.clone()), Arc::new(SystemClock)).await {
+            Ok(engine) => (good("index", format!("schema {schema}")), IndexThere::Open(engine)),
+            Err(error) => (bad("index", &error), IndexThere::Closed),
+        },
+    };
+    findings.push(found);
+    (findings, there)
+}
+
+fn finding(check: engine::Check) -> Finding {
+    let result = match check.verdict {
+        Verdict::Good => Outcome::Good,
+        Verdict::Weak => Outcome::Weak,
+        Verdict::Bad => Outcome::Bad,
+    };
+    Finding { check: check.name, result, detail: check.detail }
 }
 
 async fn store(check: &'static str, settings: &BlobSettings) -> (Finding, Option<BlobStore>) {

@@ -16,12 +16,17 @@ pub(super) enum Output {
 impl Output {
     /// Shows one thing: in a table first its field `first`, then the others by name.
     pub(super) fn one(self, thing: &impl Serialize, first: &str) -> Result<(), Failure> {
+        self.fields(thing, first, &[])
+    }
+
+    /// The same, without the fields `left_out` in a table.
+    pub(super) fn fields(self, thing: &impl Serialize, first: &str, left_out: &[&str]) -> Result<(), Failure> {
         let value = serde_json::to_value(thing).map_err(Failure::failed)?;
         match (self, &value) {
             (Self::Table, Value::Object(fields)) => {
                 let mut table = plain();
                 let (named, others): (Vec<_>, Vec<_>) = fields.iter().partition(|(name, _)| *name == first);
-                for (name, field) in named.into_iter().chain(others) {
+                for (name, field) in named.into_iter().chain(others).filter(|(name, _)| !left_out.contains(&name.as_str())) {
                     table.add_row([name.replace('_', " "), cell(field)]);
                 }
                 write(&table.trim_fmt())

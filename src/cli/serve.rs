@@ -1,5 +1,5 @@
 use super::failure::Failure;
-use crate::app::{Gateway, Reload};
+use crate::app::{Gateway, Reload, Supervisor};
 use crate::config::{self, LogForm, LogSettings};
 use crate::telemetry::{self, LogLevel};
 use clap::Args;
@@ -26,8 +26,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let settings = config::load(&path).map_err(|error| Failure::failed(error).advise("correct the file, or name another with --config"))?;
     let log_level = log(settings.log)?;
     let again = format!("`hozon doctor --config {}` says what is missing", path.display());
-    let gateway =
-        Gateway::start(settings, Reload { file: path.clone(), log_level }).await.map_err(|error| Failure::failed(error).advise(again))?;
+    let supervisor = Supervisor::from_environment().map_err(Failure::failed)?;
+    let reload = Reload { file: path, log_level, supervisor };
+    let gateway = Gateway::start(settings, reload).await.map_err(|error| Failure::failed(error).advise(again))?;
     gateway.run_until_told().await.map_err(Failure::failed)
 }
 

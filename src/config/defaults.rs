@@ -1,7 +1,9 @@
 //! What holds where the file says nothing. A test compares it with `config/hozon.toml`.
 
 use super::Profile;
-use super::raw::{Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Seal, Tls};
+use super::raw::{
+    Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Scrub, Seal, Tls,
+};
 use super::stores::Store;
 use super::within::Within;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,6 +24,7 @@ impl Default for Raw {
             root: Root::default(),
             keys: Keys::default(),
             seal: Seal::default(),
+            scrub: Scrub::default(),
             catalogue: Catalogue::default(),
             log: Log::default(),
         }
@@ -74,8 +77,23 @@ impl Default for Admin {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { path: PathBuf::from("/var/lib/hozon/index.sqlite"), readers: Within::near(4) }
+        Self { path: PathBuf::from("/var/lib/hozon/index.sqlite"), readers: Within::near(4), postgres: None }
     }
+}
+
+/// Connections to a database that is named without saying how many.
+pub(super) fn database_connections() -> Within<2, 1_000> {
+    Within::near(16)
+}
+
+/// Seconds to connect in, where none are said.
+pub(super) fn database_connect_secs() -> Within<1, 60> {
+    Within::near(5)
+}
+
+/// Seconds to answer in, where none are said.
+pub(super) fn database_answer_secs() -> Within<1, 300> {
+    Within::near(15)
 }
 
 impl Default for Store {
@@ -109,6 +127,12 @@ impl Default for Keys {
 impl Default for Seal {
     fn default() -> Self {
         Self { cipher: Cipher::AesGcm }
+    }
+}
+
+impl Default for Scrub {
+    fn default() -> Self {
+        Self { cycle_days: Within::near(30), bytes_per_second: Within::near(52_428_800) }
     }
 }
 

@@ -50,6 +50,12 @@ pub enum Conflict {
     /// Plain HTTP in the profile for hospitals.
     #[error("listener.tls = \"off\" is not possible with profile = \"strict-jp\"")]
     PlainInStrict,
+    /// A database elsewhere, without a way to know it.
+    #[error("index.postgres.ca is missing: a database on another machine is reached over TLS, verified by its authority")]
+    DatabaseInClear,
+    /// No database.
+    #[error("index.postgres.hosts names no server")]
+    NoDatabase,
     /// Plain HTTP where others can listen.
     #[error("listener.tls = \"off\" is only possible where listener.address is on loopback")]
     PlainBeyondLoopback,

@@ -24,6 +24,7 @@ pub(super) struct Raw {
     pub(super) root: Root,
     pub(super) keys: Keys,
     pub(super) seal: Seal,
+    pub(super) scrub: Scrub,
     pub(super) catalogue: Catalogue,
     pub(super) log: Log,
 }
@@ -45,6 +46,19 @@ pub(super) struct Endpoint {
     pub(super) url: String,
     pub(super) transport: Transport,
 }
+
+/// A database server: `host:port`, or the directory of a socket and a port, such as `/run/postgresql:5432`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct DatabaseHost {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// The name of a schema, as it can be written without quotes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Schema(pub(super) String);
 
 /// An address that only this machine reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +138,28 @@ pub(super) struct Cors {
 pub(super) struct Index {
     pub(super) path: PathBuf,
     pub(super) readers: Within<1, 64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) postgres: Option<Postgres>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Postgres {
+    pub(super) hosts: Vec<DatabaseHost>,
+    pub(super) database: String,
+    pub(super) user: String,
+    #[serde(default)]
+    pub(super) schema: Schema,
+    #[serde(default)]
+    pub(super) password_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) ca: Option<PathBuf>,
+    #[serde(default = "super::defaults::database_connections")]
+    pub(super) connections_max: Within<2, 1_000>,
+    #[serde(default = "super::defaults::database_connect_secs")]
+    pub(super) connect_secs_max: Within<1, 60>,
+    #[serde(default = "super::defaults::database_answer_secs")]
+    pub(super) answer_secs_max: Within<1, 300>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -151,6 +187,13 @@ pub(super) enum Cipher {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Seal {
     pub(super) cipher: Cipher,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Scrub {
+    pub(super) cycle_days: Within<0, 366>,
+    pub(super) bytes_per_second: Within<1_048_576, 1_000_000_000_000>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -233,6 +276,45 @@ fn is_here(url: &Uri) -> bool {
     host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
 }
 
+impl DatabaseHost {
+    /// Whether it names this machine.
+    pub(super) fn is_here(&self) -> bool {
+        self.host.starts_with('/') || self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+impl TryFrom<String> for DatabaseHost {
+    type Error = Misshapen;
+
+    fn try_from(text: String) -> Result<Self, Misshapen> {
+        let read = text.rsplit_once(':').and_then(|(host, port)| Some((host.trim_matches(['[', ']']), port.parse().ok()?)));
+        match read {
+            Some((host, port)) if !host.is_empty() && !host.contains([' ', ',']) => Ok(Self { host: host.to_owned(), port }),
+            _ => Err(Misshapen { found: text, wanted: "a database server with its port, such as db.example:5432 or /run/postgresql:5432" }),
+        }
+    }
+}
+
+impl Default for Schema {
+    fn default() -> Self {
+        Self("hozon".to_owned())
+    }
+}
+
+impl TryFrom<String> for Schema {
+    type Error = Misshapen;
+
+    fn try_from(text: String) -> Result<Self, Misshapen> {
+        let shaped = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let is_name = text.bytes().next().is_some_and(|first| first.is_ascii_lowercase()) && text.len() <= 63;
+        if shaped && is_name && !text.starts_with("pg_") {
+            Ok(Self(text))
+        } else {
+            Err(Misshapen { found: text, wanted: "a schema, which has 1 to 63 characters of a-z, 0-9 and `_` and begins with a letter" })
+        }
+    }
+}
+
 impl TryFrom<String> for Loopback {
     type Error = Misshapen;
 
@@ -257,6 +339,18 @@ impl TryFrom<String> for Origin {
             Some("http") if is_plain && is_here(&url) => Ok(Self(text)),
             _ => Err(Misshapen { found: text, wanted }),
         }
+    }
+}
+
+impl From<DatabaseHost> for String {
+    fn from(host: DatabaseHost) -> Self {
+        format!("{}:{}", host.host, host.port)
+    }
+}
+
+impl From<Schema> for String {
+    fn from(schema: Schema) -> Self {
+        schema.0
     }
 }
 

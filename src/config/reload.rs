@@ -13,8 +13,7 @@ const NEED_RESTART: &[(&str, Differs)] = &[
     ("listener.tls", |old, new| versions(old) != versions(new)),
     ("admin.socket", |old, new| old.admin_socket != new.admin_socket),
     ("admin.metrics_listen", |old, new| old.metrics_listen != new.metrics_listen),
-    ("index.path", |old, new| old.index.path != new.index.path),
-    ("index.readers", |old, new| old.index.readers != new.index.readers),
+    ("index", |old, new| old.index != new.index),
     ("store", |old, new| old.store != new.store),
     ("replica", |old, new| old.replica != new.replica),
     ("root.key_file", |old, new| old.root.key_file != new.root.key_file),
@@ -32,7 +31,8 @@ fn versions(settings: &Settings) -> Option<crate::listener::TlsVersions> {
 }
 
 impl Settings {
-    /// The names of all settings that a running gateway cannot take over; `store` and `replica` stand for their whole sections.
+    /// The names of all settings that a running gateway cannot take over; `index`, `store` and `replica` stand for their whole
+    /// sections.
     pub fn needing_restart() -> impl Iterator<Item = &'static str> {
         NEED_RESTART.iter().map(|(name, _)| *name)
     }
@@ -46,6 +46,7 @@ impl Settings {
         now.listener = self.listener.taken_over(new.listener);
         now.rates = new.rates;
         now.presign_life_max = new.presign_life_max;
+        now.scrub = new.scrub;
         now.record_classes = new.record_classes;
         now.job_types = new.job_types;
         now.log.level = new.log.level;

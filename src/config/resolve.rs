@@ -1,16 +1,17 @@
 use super::Profile;
 use super::catalogue;
 use super::error::{ConfigError, Conflict};
-use super::raw::{Cipher, Cors, Form, Level, Listener, Raw, Tls};
+use super::raw::{Cipher, Cors, DatabaseHost, Form, Index, Level, Listener, Raw, Scrub, Tls};
 use super::stores;
 use crate::blob::{BlobSettings, ReplicaSettings};
 use crate::domain::{JobTypes, RecordClasses};
-use crate::engine::SqliteSettings;
+use crate::engine::{IndexSettings, PostgresSettings, PostgresTls, SqliteSettings};
 use crate::leases::LeaseSettings;
 use crate::listener::{CorsSettings, ListenerSettings, TlsSettings, TlsVersions, WireSettings};
 use crate::root::{Passphrase, Protection};
 use crate::s3::{Pace, RateSettings};
 use crate::seal::Aead;
+use crate::upkeep::ScrubSettings;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub struct Settings {
     /// The loopback address of metrics and health, beside the socket.
     pub metrics_listen: Option<SocketAddr>,
     /// Where the index is.
-    pub index: SqliteSettings,
+    pub index: IndexSettings,
     /// Where blobs are.
     pub store: BlobSettings,
     /// The second store that holds the same blobs; none unless set up.
@@ -45,6 +46,8 @@ pub struct Settings {
     pub leases: LeaseSettings,
     /// Which library runs the cipher.
     pub aead: Aead,
+    /// When and how fast stored bodies are read again.
+    pub scrub: ScrubSettings,
     /// What kinds of records there are.
     pub record_classes: RecordClasses,
     /// What job types there are.
@@ -107,6 +110,9 @@ pub enum Deviation {
     /// Requests that prove nobody are not held to a rate.
     #[error("listener.unproven_per_second = 0: guessing at credentials is not held to any rate")]
     NoUnprovenRate,
+    /// Stored bodies are not read again by themselves.
+    #[error("scrub.cycle_days = 0: what the medium loses is noticed only when somebody needs it")]
+    NoScrub,
     /// Details are logged that only people who look for a fault need.
     #[error("log.level = \"debug\": more is logged than operation needs")]
     DebugLog,
@@ -125,6 +131,7 @@ impl Settings {
             (self.root.passphrase_file.is_none(), Deviation::RootInClear),
             (self.rates.principal.is_none(), Deviation::NoRate),
             (self.rates.unproven.is_none(), Deviation::NoUnprovenRate),
+            (self.scrub.cycle.is_none(), Deviation::NoScrub),
             (self.log.level == tracing::Level::DEBUG, Deviation::DebugLog),
         ];
         found.into_iter().filter(|(is_found, _)| *is_found).map(|(_, deviation)| deviation).collect()
@@ -152,7 +159,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
         presign_life_max: raw.s3.presign_secs_max.seconds(),
         admin_socket: place(raw.admin.socket),
         metrics_listen: raw.admin.metrics_listen.map(|address| address.0),
-        index: SqliteSettings { path: place(raw.index.path), readers: raw.index.readers.size() },
+        index: index(raw.index, place).map_err(conflict)?,
         store,
         replica,
         root: RootSettings { key_file: place(raw.root.key_file), passphrase_file: raw.root.passphrase_file.map(place) },
@@ -161,6 +168,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
             Cipher::AesGcm => Aead::AesGcm,
             Cipher::AwsLcRs => Aead::AwsLc,
         },
+        scrub: scrub(&raw.scrub),
         record_classes: catalogue::record_classes(raw.catalogue.record_classes.map(place).as_deref())?,
         job_types: catalogue::job_types(raw.catalogue.job_types.map(place).as_deref())?,
         log: LogSettings {
@@ -176,6 +184,37 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
             },
         },
     })
+}
+
+fn index(raw: Index, place: impl Fn(PathBuf) -> PathBuf) -> Result<IndexSettings, Conflict> {
+    let Some(postgres) = raw.postgres else {
+        return Ok(IndexSettings::Sqlite(SqliteSettings { path: place(raw.path), readers: raw.readers.size() }));
+    };
+    if postgres.hosts.is_empty() {
+        return Err(Conflict::NoDatabase);
+    }
+    let tls = match postgres.ca {
+        Some(ca) => PostgresTls::Verified { ca: place(ca) },
+        None if postgres.hosts.iter().all(DatabaseHost::is_here) => PostgresTls::Off,
+        None => return Err(Conflict::DatabaseInClear),
+    };
+    Ok(IndexSettings::Postgres(PostgresSettings {
+        hosts: postgres.hosts.into_iter().map(|host| (host.host, host.port)).collect(),
+        database: postgres.database,
+        schema: postgres.schema.0,
+        user: postgres.user,
+        password_file: postgres.password_file.map(place),
+        tls,
+        connections_max: postgres.connections_max.size(),
+        connect_time_max: postgres.connect_secs_max.seconds(),
+        answer_time_max: postgres.answer_secs_max.seconds(),
+    }))
+}
+
+fn scrub(raw: &Scrub) -> ScrubSettings {
+    const DAY: Duration = Duration::from_secs(24 * 3_600);
+    let days = raw.cycle_days.small();
+    ScrubSettings { cycle: (days > 0).then(|| DAY.saturating_mul(days)), bytes_per_second: raw.bytes_per_second.into() }
 }
 
 fn rates(raw: &Listener) -> RateSettings {

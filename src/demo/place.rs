@@ -1,10 +1,11 @@
 use super::DemoError;
-use super::file::write_private;
+use super::file::{staged, write_private};
+use crate::files::make_directory;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Says that a directory, or the data in it, is a demo's. Written before anything else is: what has no such file
@@ -37,7 +38,7 @@ impl Place {
     /// [`DemoError::Running`] while another demo has it, [`DemoError::Foreign`] when something is in the way.
     pub(super) fn take(dir: &Path) -> Result<Self, DemoError> {
         let io = |source| DemoError::File { path: dir.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
+        make_directory(dir).map_err(io)?;
         let dir = fs::canonicalize(dir).map_err(io)?;
         let lock = lock(&dir)?;
         Ok(Self {
@@ -65,10 +66,10 @@ impl Place {
             return Ok(());
         }
         if !is_there(&self.data)? {
-            DirBuilder::new().mode(0o700).create(&self.data).map_err(|source| failed(&self.data, source))?;
+            make_directory(&self.data).map_err(|source| failed(&self.data, source))?;
             return write_private(&self.data.join(MARK), MARK_TEXT.as_bytes());
         }
-        if !is_marked(&self.data)? && !is_empty(&self.data)? {
+        if !is_marked(&self.data)? && !is_unused(&self.data)? {
             return Err(DemoError::Foreign { path: self.data.clone() });
         }
         write_private(&self.data.join(MARK), MARK_TEXT.as_bytes())?;
@@ -101,8 +102,24 @@ fn failed(path: &Path, source: std::io::Error) -> DemoError {
     DemoError::File { path: path.to_owned(), source }
 }
 
-fn is_empty(dir: &Path) -> Result<bool, DemoError> {
-    Ok(fs::read_dir(dir).map_err(|source| failed(dir, source))?.next().is_none())
+/// Whether nothing is in a directory, or no more than a mark that a demo was cut off at writing.
+fn is_unused(dir: &Path) -> Result<bool, DemoError> {
+    let half = staged(&dir.join(MARK));
+    for item in fs::read_dir(dir).map_err(|source| failed(dir, source))? {
+        let item = item.map_err(|source| failed(dir, source))?;
+        let is_file = item.file_type().map_err(|source| failed(dir, source))?.is_file();
+        if item.path() != half || !is_file || !is_begun(&half)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a file holds as much of a mark as had arrived when the power went: the rest is missing, or zeros.
+fn is_begun(mark: &Path) -> Result<bool, DemoError> {
+    let text = fs::read(mark).map_err(|source| failed(mark, source))?;
+    let is_ours = text.iter().zip(MARK_TEXT.bytes()).all(|(found, ours)| *found == ours || *found == 0);
+    Ok(is_ours && text.len() <= MARK_TEXT.len())
 }
 
 fn is_marked(dir: &Path) -> Result<bool, DemoError> {
@@ -126,10 +143,11 @@ fn lock(dir: &Path) -> Result<File, DemoError> {
         Err(Errno::WOULDBLOCK) => return Err(DemoError::Running { dir: dir.to_owned() }),
         Err(errno) => return Err(failed(&path, errno.into())),
     }
-    // Empty where it was made just now, or by a demo that was cut off right there.
-    if fs::read(&path).is_ok_and(|text| text.is_empty()) {
+    // Not whole where it was made just now, or by a demo that was cut off right there.
+    if !is_marked(dir)? && is_begun(&path)? {
         refuse_foreign(dir)?;
-        lock.write_all(MARK_TEXT.as_bytes()).and_then(|()| lock.sync_all()).map_err(|source| failed(&path, source))?;
+        let marked = lock.set_len(0).and_then(|()| lock.write_all(MARK_TEXT.as_bytes())).and_then(|()| lock.sync_all());
+        marked.map_err(|source| failed(&path, source))?;
     }
     if is_marked(dir)? { Ok(lock) } else { Err(DemoError::Foreign { path }) }
 }
@@ -200,6 +218,19 @@ mod tests {
         fs::remove_file(&place.credentials).unwrap();
         place.make_room().unwrap();
         assert_eq!(tree(&place.data).into_keys().collect::<Vec<_>>(), [place.data.join(MARK)]);
+    }
+
+    #[test]
+    fn a_demo_that_was_cut_off_before_its_first_mark_begins_anew() {
+        for half in ["", "What lies", "What lies\0\0\0", MARK_TEXT] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join(MARK), half).unwrap();
+            let place = Place::take(dir.path()).unwrap();
+            fs::create_dir(&place.data).unwrap();
+            fs::write(place.data.join(".hozon-demo.new"), half).unwrap();
+            place.make_room().unwrap();
+            assert_eq!(tree(&place.data), [(place.data.join(MARK), MARK_TEXT.into())].into());
+        }
     }
 
     #[test]

@@ -147,6 +147,16 @@ pub const STREAM_WINDOW_BYTES: u32 = 512 * 1_024;
 pub const CONNECTION_WINDOW_BYTES: u32 = 2 * 1_024 * 1_024;
 /// Frames up to this many bytes are read and opened in one piece.
 pub const SMALL_FRAME_BYTES_MAX: u64 = 256 << 10;
+/// Frames that a scrub reads at a time: latency of remote stores, without being felt.
+pub const SCRUB_READS_MAX: usize = 4;
+/// Frames of one batch of a scrub: as many are read again after a crash, at most.
+pub const SCRUB_BATCH_FRAMES: usize = 500;
+/// Bytes of one batch of a scrub, but for its last frame.
+pub const SCRUB_BATCH_BYTES: u64 = 64 << 20;
+/// Findings of a pass that its report names; beyond, it counts them, and the audit logs have all.
+pub const SCRUB_FINDINGS_NAMED_MAX: usize = 100;
+/// How long a node holds a long job without a sign of life.
+pub const JOB_LEASE: Duration = Duration::from_secs(60);
 /// A gateway begins its own chores this long after it has started.
 pub const CHORES_AFTER: Duration = Duration::from_secs(30);
 /// Bytes of one signed chunk of an upload: it is held until its signature is checked.

@@ -3,10 +3,12 @@
 //! A write is durable when it returns (`synchronous=FULL`). One process holds the file at a time.
 
 mod buckets;
-mod cells;
 mod checkpointer;
 mod condemned;
+mod copy;
 mod directories;
+mod frames;
+mod jobs;
 mod journal;
 mod listing;
 mod people;
@@ -19,17 +21,21 @@ mod versions;
 mod writer;
 
 use super::{
-    AccessKeyRow, BucketRow, Changed, Committed, Condemned, Credential, DirectoryChanges, Engine, EngineError, EventKeyRow, Events,
-    FoundEntry, JournalRow, KekRow, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token,
-    UploadPartRow, UploadRow, VersionChange, VersionRow, Which,
+    AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
+    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, PartRow,
+    PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange,
+    VersionRow, Which,
 };
 use crate::domain::{
-    BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId,
-    UtcTime, VersionId, limits,
+    BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, Location, NodeId, PrincipalId, RunId, Standing,
+    TenantId, UploadId, UtcTime, VersionId, limits,
 };
+use crate::engine::cells::{Cell, Columns};
+use crate::engine::step::Step;
 use async_trait::async_trait;
 use checkpointer::Checkpointer;
 use readers::Readers;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use schema::Purpose;
 use std::fs::{File, OpenOptions};
@@ -37,10 +43,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use writer::{Step, Writer};
+use tokio::sync::mpsc;
+use writer::Writer;
 
 /// How the SQLite engine is set up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteSettings {
     /// The database file. Its directory is made if it is not there.
     pub path: PathBuf,
@@ -51,6 +58,7 @@ pub struct SqliteSettings {
 /// A metadata database in one file.
 #[derive(Debug)]
 pub struct SqliteEngine {
+    path: PathBuf,
     writer: Arc<Writer>,
     readers: Readers,
     clock: Arc<dyn Clock>,
@@ -83,11 +91,26 @@ impl SqliteEngine {
     }
 
     fn start(settings: &SqliteSettings, clock: Arc<dyn Clock>, (connection, lock): (Connection, File)) -> Result<Self, EngineError> {
+        jobs::free_all(&connection)?;
         let readers = Readers::open(&settings.path, settings.readers)?;
         let folding = schema::connect(&settings.path, Purpose::Fold)?;
         let writer = Arc::new(Writer::start(connection)?);
         let checkpointer = Checkpointer::start(folding, &writer, Arc::clone(&clock))?;
-        Ok(Self { writer, readers, clock, _checkpointer: checkpointer, _lock: lock })
+        Ok(Self { path: settings.path.clone(), writer, readers, clock, _checkpointer: checkpointer, _lock: lock })
+    }
+
+    /// Fills an empty index with a whole copy, or leaves it empty.
+    ///
+    /// # Errors
+    /// [`CopyError`], also when it is not empty or the batches break off.
+    pub async fn load(
+        settings: &SqliteSettings,
+        mut batches: mpsc::Receiver<Result<Batch, CopyError>>,
+        clock: &dyn Clock,
+    ) -> Result<(), CopyError> {
+        let (settings, epoch) = (settings.clone(), clock.now().micros());
+        let loading = tokio::task::spawn_blocking(move || copy::load(&settings, &mut batches, epoch));
+        loading.await.map_err(|_panicked| CopyError::Engine(EngineError::Panicked))?
     }
 
     /// Forgets what need not be kept: tombstones that no cache can miss, counts of strangers beyond their number. The
@@ -143,6 +166,18 @@ fn failure(error: rusqlite::Error) -> EngineError {
     }
 }
 
+impl Columns for Row<'_> {
+    fn cell(&self, at: usize) -> Option<Cell<'_>> {
+        match self.get_ref(at).ok()? {
+            ValueRef::Null => Some(Cell::Null),
+            ValueRef::Integer(number) => Some(Cell::Number(number)),
+            ValueRef::Blob(bytes) => Some(Cell::Bytes(bytes)),
+            ValueRef::Text(text) => std::str::from_utf8(text).ok().map(Cell::Text),
+            ValueRef::Real(_) => None,
+        }
+    }
+}
+
 fn rows_changed(connection: &Connection, sql: &str, values: impl Params) -> Result<usize, EngineError> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(failure)
 }
@@ -155,7 +190,7 @@ fn one<T>(
     connection: &Connection,
     sql: &str,
     values: impl Params,
-    read: impl FnOnce(&Row<'_>) -> Result<T, EngineError>,
+    read: impl FnOnce(&dyn Columns) -> Result<T, EngineError>,
 ) -> Result<Option<T>, EngineError> {
     let mut statement = connection.prepare_cached(sql).map_err(failure)?;
     statement.query_row(values, |row| Ok(read(row))).optional().map_err(failure)?.transpose()
@@ -165,7 +200,7 @@ fn all<T>(
     connection: &Connection,
     sql: &str,
     values: impl Params,
-    read: impl Fn(&Row<'_>) -> Result<T, EngineError>,
+    read: impl Fn(&dyn Columns) -> Result<T, EngineError>,
 ) -> Result<Vec<T>, EngineError> {
     let mut statement = connection.prepare_cached(sql).map_err(failure)?;
     let mut rows = statement.query(values).map_err(failure)?;
@@ -405,6 +440,41 @@ impl Engine for SqliteEngine {
         self.readers.look(store::newest_event)
     }
 
+    async fn frames(&self, after: Option<FrameKey>, limit: usize) -> Result<Vec<FrameRow>, EngineError> {
+        self.readers.scan(move |db| frames::after(db, after, limit)).await
+    }
+
+    async fn frame_totals(&self) -> Result<FrameTotals, EngineError> {
+        self.readers.scan(frames::totals).await
+    }
+
+    async fn names_frame(&self, location: Location, stored_crc: u64) -> Result<bool, EngineError> {
+        self.readers.look(|db| frames::is_named(db, &location, stored_crc))
+    }
+
+    async fn unknown_blobs(&self, blobs: Vec<BlobId>) -> Result<Vec<BlobId>, EngineError> {
+        self.readers.scan(move |db| frames::unknown(db, &blobs)).await
+    }
+
+    async fn job(&self, kind: JobKind) -> Result<Option<JobRow>, EngineError> {
+        let now = self.clock.now();
+        self.readers.look(|db| jobs::row(db, kind, now))
+    }
+
+    async fn take_job(&self, kind: JobKind, node: NodeId, lease: Duration) -> Result<Option<JobRow>, EngineError> {
+        let now = self.clock.now();
+        self.write(move |db| jobs::take(db, kind, (node, lease), now)).await
+    }
+
+    async fn save_job(&self, kind: JobKind, save: JobSave, events: Events) -> Result<Option<JobRow>, EngineError> {
+        let now = self.clock.now();
+        self.write(move |db| jobs::save(db, kind, &save, now, &events)).await
+    }
+
+    async fn order_job(&self, kind: JobKind, order: JobOrder) -> Result<Changed, EngineError> {
+        self.write(move |db| jobs::order(db, kind, order)).await
+    }
+
     async fn probe(&self, within: Duration) -> Result<(), EngineError> {
         // A value that stays the same is not written, and one that fits where it is needs no room.
         let touch = self.write(|db| {
@@ -412,6 +482,12 @@ impl Engine for SqliteEngine {
             rows_changed(db, "UPDATE probe SET filler = NULL", []).map(|_rows| Step::Keep(()))
         });
         tokio::time::timeout(within, touch).await.map_err(|_| EngineError::Busy)?
+    }
+
+    async fn dump(&self, out: mpsc::Sender<Batch>) -> Result<(), CopyError> {
+        let path = self.path.clone();
+        let dumping = tokio::task::spawn_blocking(move || copy::dump(&path, &out));
+        dumping.await.map_err(|_panicked| CopyError::Engine(EngineError::Panicked))?
     }
 
     async fn count_versions(&self) -> Result<u64, EngineError> {

@@ -61,6 +61,18 @@ pub(super) const REPLICA_FAILOVERS: Meter =
     meter("replica_failovers", "Reads that the replica answered, because the first store failed, was late or lacked the body", None, &[]);
 pub(super) const REPLICA_ERRORS: Meter =
     meter("replica_errors", "Writes, copies, deletions and reads that failed at the replica", None, &[]);
+pub(super) const DEPENDENCY_UP: Meter =
+    meter("dependency_up", "1 while what the gateway needs answered when it was last asked: at each scrape", None, &["dependency"]);
+pub(super) const SCRUB_READ: Meter = meter("scrub_read", "Stored bytes that the scrub has read and compared", BYTES_UNIT, &[]);
+pub(super) const SCRUB_COVERAGE: Meter =
+    meter("scrub_coverage", "Share of the stored bytes that the newest pass of the scrub has compared: 1 once it is full", None, &[]);
+pub(super) const SCRUB_LAST_FULL: Meter =
+    meter("scrub_last_full_pass", "When the last full pass of the scrub ended, as time since 1970; 0 before the first", SECONDS, &[]);
+pub(super) const SCRUB_FINDINGS: Meter =
+    meter("scrub_findings", "Stored frames that the scrub found damaged, by kind of damage", None, &["damage"]);
+pub(super) const SCRUB_REPAIRED: Meter = meter("scrub_repaired", "Damaged frames that were put back from the replica", None, &[]);
+pub(super) const SCRUB_ORPHANS: Meter =
+    meter("scrub_orphans", "Old blobs that the last full pass of the scrub found and nobody knows", None, &[]);
 pub(super) const PANICS: Meter = meter("panics", "Handlers that stopped by a panic", None, &[]);
 
 /// Every meter there is.
@@ -81,5 +93,12 @@ pub const TABLE: &[Meter] = &[
     REPLICA_BEHIND,
     REPLICA_FAILOVERS,
     REPLICA_ERRORS,
+    DEPENDENCY_UP,
+    SCRUB_READ,
+    SCRUB_COVERAGE,
+    SCRUB_LAST_FULL,
+    SCRUB_FINDINGS,
+    SCRUB_REPAIRED,
+    SCRUB_ORPHANS,
     PANICS,
 ];

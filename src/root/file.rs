@@ -1,6 +1,7 @@
 use super::passphrase::Cost;
-use super::{Protection, RootError, SecretFileError, secret_file};
+use super::{Protection, RootError, SecretFileError};
 use crate::domain::TenantId;
+use crate::files::secret_file;
 use crate::seal::{Context, KeyUse, MasterKey, SealError, UseKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

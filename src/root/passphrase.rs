@@ -1,4 +1,5 @@
-use super::{SecretFileError, secret_file};
+use super::SecretFileError;
+use crate::files::secret_file;
 use crate::seal::MasterKey;
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::path::PathBuf;

@@ -54,9 +54,12 @@ impl From<EngineError> for Fault {
     fn from(error: EngineError) -> Self {
         match &error {
             EngineError::Busy => slow_down(),
-            EngineError::Unavailable | EngineError::Full | EngineError::InUse | EngineError::NotOurs | EngineError::TooNew { .. } => {
-                unavailable("index", &error)
-            }
+            EngineError::Unavailable
+            | EngineError::Full
+            | EngineError::InUse
+            | EngineError::NotOurs
+            | EngineError::NotBuiltIn
+            | EngineError::TooNew { .. } => unavailable("index", &error),
             EngineError::Unclear | EngineError::Panicked | EngineError::Corrupt { .. } | EngineError::Failed(_) => internal(&error),
         }
     }

@@ -15,6 +15,7 @@ mod remotes;
 mod replica;
 #[cfg(feature = "s3-store")]
 #[path = "../support/weed.rs"]
+#[expect(dead_code, reason = "other suites use other parts of it")]
 mod weed;
 
 use frames::{Version, body};

@@ -137,7 +137,7 @@ async fn a_write_before_is_refused_while_either_is_away() {
         assert!(matches!(written, Err(BlobError::Store { .. })), "the store's own failure counts: {written:?}");
         pair.first.set(Fault::None);
         pair.replica.set(Fault::None);
-        Version::new().store(&pair.blobs, size).await;
+        let _stored = Version::new().store(&pair.blobs, size).await;
     }
 }
 
@@ -209,7 +209,7 @@ async fn what_was_deleted_or_damaged_meanwhile_waits_no_longer() {
     let damaged = Version::new().store(&pair.blobs, SMALL).await;
     pair.blobs.from_first().delete(gone.location().blob).await.unwrap();
     // Another body under the same name stands for one that has rotted.
-    Version::new().write(pair.blobs.from_first().writer(damaged.location().blob), SMALL).await.unwrap();
+    let _stored = Version::new().write(pair.blobs.from_first().writer(damaged.location().blob), SMALL).await.unwrap();
     pair.replica.set(Fault::None);
     pair.settled().await;
     assert_eq!(count(&pair.there()).await, 0, "damage was copied, or what nobody needs");
@@ -382,8 +382,8 @@ async fn a_delete_is_done_once_both_have_done_it() {
 #[tokio::test]
 async fn a_listing_and_a_probe_are_about_one_store() {
     let pair = Pair::new(ReplicaMode::Before);
-    Version::new().store(&pair.blobs, SMALL).await;
-    Version::new().store(&pair.there(), SMALL).await;
+    let _stored = Version::new().store(&pair.blobs, SMALL).await;
+    let _stored = Version::new().store(&pair.there(), SMALL).await;
     assert_eq!((count(&pair.blobs).await, count(&pair.there()).await), (1, 2));
     pair.first.set(Fault::Short);
     assert!(pair.blobs.probe(NOW).await.is_err(), "the replica hid what the store does");

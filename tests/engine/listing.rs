@@ -94,13 +94,15 @@ pub(crate) async fn a_cache_learns_only_what_is_new(engine: Arc<dyn Engine>) {
     let mut view = View::cold(&engine, bucket.id, "a/", 7).await;
     assert_eq!(view.content.entries.len(), 20);
     let quiet = engine.directory_changes(bucket.id, directory_token("a/"), view.mark, 100).await.unwrap();
-    assert_eq!((quiet.entries.len(), quiet.directories.len(), quiet.gone.len(), quiet.more), (0, 0, 0, false));
+    // An engine may tell again what a cache knows, but nothing else.
+    assert_eq!((view.news(&quiet).len(), quiet.directories.len(), quiet.gone.len(), quiet.more), (0, 0, 0, false));
     put(&engine, &bucket, "elsewhere/1").await;
     let row = put(&engine, &bucket, "a/new").await;
     let page = engine.directory_changes(bucket.id, directory_token("a/"), view.mark, 100).await.unwrap();
-    assert_eq!(page.entries.iter().map(|row| row.id).collect::<Vec<_>>(), [row.entry]);
-    assert!(page.mark > view.mark && !page.more);
-    assert_eq!(page.entries[0].sealed_name, entry("a/new", &row).sealed_name);
+    let news = view.news(&page);
+    assert_eq!(news.iter().map(|row| row.id).collect::<Vec<_>>(), [row.entry]);
+    assert!(page.mark >= view.mark && !page.more);
+    assert_eq!(news[0].sealed_name, entry("a/new", &row).sealed_name);
     view.refresh(&engine, bucket.id, "a/", 7).await;
     assert_eq!((view.content.entries.len(), view.reloads), (21, 0));
 }
@@ -142,7 +144,8 @@ pub(crate) async fn a_parent_is_told_only_when_a_directory_comes_to_life_or_dies
     put(&engine, &bucket, "a/y").await;
     put_over(&engine, &bucket, "a/x", marker).await;
     let quiet = engine.directory_changes(bucket.id, directory_token(""), root.mark, 100).await.unwrap();
-    assert!(quiet.directories.is_empty());
+    // An engine may tell again what a cache knows, but nothing has marked it anew.
+    assert!(quiet.directories.iter().all(|row| root.rows[&row.id].mark == row.mark));
     put_over(&engine, &bucket, "a/y", marker).await;
     root.refresh(&engine, bucket.id, "", 100).await;
     assert!(root.content.directories.values().all(|(_, live)| !live));

@@ -99,7 +99,7 @@ pub(crate) async fn a_principal_changes_only_from_the_revision_that_was_seen(eng
 }
 
 pub(crate) async fn a_credential_brings_its_principal_and_tenant(engine: Arc<dyn Engine>) {
-    let row = tenant("hospital-a");
+    let row = tenant("hospital-c");
     engine.create_tenant(row.clone(), Vec::new(), Vec::new(), Events::default()).await.unwrap();
     let person = principal(row.id, "sato");
     engine.create_principal(person.clone(), Events::default()).await.unwrap();

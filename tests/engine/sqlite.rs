@@ -6,8 +6,8 @@ use crate::rows::{NOW, directory_token, events_of, first_version, key_token, ver
 use crate::runs;
 use crate::versions::{done, found, removal};
 use crate::view::View;
-use hozon::domain::{Clock, EntryId, ManualClock};
-use hozon::engine::{Changed, Committed, Engine, EngineError, SqliteEngine, SqliteSettings, VersionChange, VersionRow, Which};
+use hozon::domain::{Clock, EntryId, ManualClock, NodeId};
+use hozon::engine::{Changed, Committed, Engine, EngineError, JobKind, SqliteEngine, SqliteSettings, VersionChange, VersionRow, Which};
 use proptest::prelude::{ProptestConfig, proptest};
 use rusqlite::Connection;
 use std::fs;
@@ -46,6 +46,18 @@ proptest! {
         let (engine, _place) = fresh();
         runtime.block_on(model::run(engine, steps));
     }
+}
+
+#[tokio::test]
+async fn a_job_of_a_process_that_is_gone_is_free_when_the_file_is_opened() {
+    let (engine, place) = fresh();
+    let hour = Duration::from_secs(3_600);
+    let held = engine.take_job(JobKind::Scrub, NodeId::random(), hour).await.unwrap().unwrap();
+    drop(engine);
+    let engine = open(&place.path().join("data/index.sqlite"));
+    assert!(!engine.job(JobKind::Scrub).await.unwrap().unwrap().is_held);
+    let next = engine.take_job(JobKind::Scrub, NodeId::random(), hour).await.unwrap().unwrap();
+    assert!(next.token > held.token);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use hozon::engine::{BucketRow, Changed, Committed, Engine, Events, PartRow, Uplo
 use std::sync::Arc;
 
 /// An open upload of `key` with parts 1 to `parts`.
-async fn with_upload(engine: &Arc<dyn Engine>, bucket: &BucketRow, key: &str, parts: u32) -> (UploadRow, Vec<UploadPartRow>) {
+pub(crate) async fn with_upload(engine: &Arc<dyn Engine>, bucket: &BucketRow, key: &str, parts: u32) -> (UploadRow, Vec<UploadPartRow>) {
     let open = upload(bucket, key);
     assert_eq!(engine.create_upload(open.clone(), 100, Events::default()).await.unwrap(), Changed::Done);
     let mut rows = Vec::new();
@@ -23,7 +23,7 @@ async fn with_upload(engine: &Arc<dyn Engine>, bucket: &BucketRow, key: &str, pa
 }
 
 /// The change that completes `open` with those of its parts that are named.
-fn completion(bucket: &BucketRow, key: &str, open: &UploadRow, used: &[UploadPartRow]) -> VersionChange {
+pub(crate) fn completion(bucket: &BucketRow, key: &str, open: &UploadRow, used: &[UploadPartRow]) -> VersionChange {
     let row = VersionRow { id: open.version, parts: u32::try_from(used.len()).unwrap(), ..version(bucket, EntryId::random()) };
     let mut offset = 0;
     let mut parts: Vec<PartRow> = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::rows::directory_token;
 use hozon::domain::{BucketId, EntryId};
-use hozon::engine::{DirectoryRow, Engine, EntryRow};
+use hozon::engine::{DirectoryChanges, DirectoryRow, Engine, EntryRow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,7 +30,8 @@ impl View {
         loop {
             let page = engine.directory_changes(bucket, directory_token(path), self.mark, limit).await.unwrap();
             let rows = page.entries.len() + page.directories.len() + page.gone.len();
-            assert!(rows <= limit, "{rows} rows in a page of {limit}");
+            // The last page may hold more: what no mark is settled for comes whole.
+            assert!(rows <= limit || !page.more, "{rows} rows in a page of {limit}");
             let is_void = self.epoch.is_some_and(|epoch| epoch != page.epoch) || (begins && self.mark > 0 && self.mark < page.horizon);
             begins = false;
             if is_void {
@@ -38,11 +39,11 @@ impl View {
                 continue;
             }
             for row in page.entries {
-                assert!(row.mark > self.mark && row.mark <= page.mark);
+                assert!(row.mark > self.mark && (row.mark <= page.mark || !page.more));
                 self.content.entries.insert(row.id, row);
             }
             for row in page.directories {
-                assert!(row.mark > self.mark && row.mark <= page.mark);
+                assert!(row.mark > self.mark && (row.mark <= page.mark || !page.more));
                 self.content.directories.insert(row.id, (row.sealed_name.clone(), row.live > 0));
                 self.rows.insert(row.id, row);
             }
@@ -58,6 +59,11 @@ impl View {
             }
             assert!(rows > 0, "a page that is not the last holds something");
         }
+    }
+
+    /// The entries of a page that the view does not know as they are.
+    pub(crate) fn news<'a>(&self, page: &'a DirectoryChanges) -> Vec<&'a EntryRow> {
+        page.entries.iter().filter(|row| self.content.entries.get(&row.id) != Some(row)).collect()
     }
 
     /// The directory as it is now.

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use hozon::domain::{
-    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, PrincipalId, RunId, Standing, TenantId, UploadId, UtcTime,
-    VersionId,
+    BlobId, BucketId, BucketName, ByteRange, EntryId, EventKeyId, KekPurpose, Location, NodeId, PrincipalId, RunId, Standing, TenantId,
+    UploadId, UtcTime, VersionId,
 };
 use hozon::engine::{
-    AccessKeyRow, BucketRow, Changed, Committed, Condemned, Credential, DekRow, DirectoryChanges, DirectoryRow, Engine, EngineError,
-    EntryChange, EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, JournalRow, KekRow, Nullness, PartRow, PrincipalRow,
-    ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionKind,
-    VersionRow, Which,
+    AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DekRow, DirectoryChanges, DirectoryRow, Engine,
+    EngineError, EntryChange, EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder,
+    JobRow, JobSave, JournalRow, KekRow, Nullness, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow,
+    TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionKind, VersionRow, Which,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
@@ -350,6 +350,9 @@ impl Engine for Memory {
     async fn append(&self, _events: Events) -> Answer<()> {
         Ok(())
     }
+    async fn dump(&self, _: tokio::sync::mpsc::Sender<Batch>) -> Result<(), CopyError> {
+        Err(CopyError::BrokenOff)
+    }
     async fn count_versions(&self) -> Answer<u64> {
         Ok(self.tables().versions.len() as u64)
     }
@@ -412,6 +415,30 @@ impl Engine for Memory {
         Err(EngineError::Unavailable)
     }
     async fn newest_event(&self) -> Answer<u64> {
+        Err(EngineError::Unavailable)
+    }
+    async fn frames(&self, _: Option<FrameKey>, _: usize) -> Answer<Vec<FrameRow>> {
+        Err(EngineError::Unavailable)
+    }
+    async fn frame_totals(&self) -> Answer<FrameTotals> {
+        Err(EngineError::Unavailable)
+    }
+    async fn names_frame(&self, _: Location, _: u64) -> Answer<bool> {
+        Err(EngineError::Unavailable)
+    }
+    async fn unknown_blobs(&self, _: Vec<BlobId>) -> Answer<Vec<BlobId>> {
+        Err(EngineError::Unavailable)
+    }
+    async fn job(&self, _: JobKind) -> Answer<Option<JobRow>> {
+        Err(EngineError::Unavailable)
+    }
+    async fn take_job(&self, _: JobKind, _: NodeId, _: Duration) -> Answer<Option<JobRow>> {
+        Err(EngineError::Unavailable)
+    }
+    async fn save_job(&self, _: JobKind, _: JobSave, _: Events) -> Answer<Option<JobRow>> {
+        Err(EngineError::Unavailable)
+    }
+    async fn order_job(&self, _: JobKind, _: JobOrder) -> Answer<Changed> {
         Err(EngineError::Unavailable)
     }
     async fn probe(&self, _: Duration) -> Answer<()> {

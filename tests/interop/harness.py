@@ -79,7 +79,8 @@ class Gateway:
 
     def program(self, *arguments, check=True):
         """Runs the hozon program itself against the demo's admin socket."""
-        command = [os.environ.get("HOZON", "hozon"), "--socket", self.facts["admin"], *arguments]
+        socket = [] if "--socket" in arguments else ["--socket", self.facts["admin"]]
+        command = [os.environ.get("HOZON", "hozon"), *socket, *arguments]
         return run(command, check=check)
 
     def give_the_other_hospital_a_bucket(self):

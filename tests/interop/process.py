@@ -22,7 +22,7 @@ class Demo:
 
     def start(self, **environment):
         """Starts it, with more in its environment, and returns the gateway once it answers."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
         facts = self.directory / "demo.json"
         facts.unlink(missing_ok=True)
         program = os.environ.get("HOZON", "hozon")

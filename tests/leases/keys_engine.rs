@@ -201,8 +201,35 @@ impl Engine for KeysEngine {
     async fn newest_event(&self) -> Result<u64, EngineError> {
         no()
     }
+    async fn frames(&self, _: Option<FrameKey>, _: usize) -> Result<Vec<FrameRow>, EngineError> {
+        no()
+    }
+    async fn frame_totals(&self) -> Result<FrameTotals, EngineError> {
+        no()
+    }
+    async fn names_frame(&self, _: Location, _: u64) -> Result<bool, EngineError> {
+        no()
+    }
+    async fn unknown_blobs(&self, _: Vec<BlobId>) -> Result<Vec<BlobId>, EngineError> {
+        no()
+    }
+    async fn job(&self, _: JobKind) -> Result<Option<JobRow>, EngineError> {
+        no()
+    }
+    async fn take_job(&self, _: JobKind, _: NodeId, _: Duration) -> Result<Option<JobRow>, EngineError> {
+        no()
+    }
+    async fn save_job(&self, _: JobKind, _: JobSave, _: Events) -> Result<Option<JobRow>, EngineError> {
+        no()
+    }
+    async fn order_job(&self, _: JobKind, _: JobOrder) -> Result<Changed, EngineError> {
+        no()
+    }
     async fn probe(&self, _: Duration) -> Result<(), EngineError> {
         no()
+    }
+    async fn dump(&self, _: tokio::sync::mpsc::Sender<Batch>) -> Result<(), CopyError> {
+        Ok(no()?)
     }
     async fn count_versions(&self) -> Result<u64, EngineError> {
         no()

@@ -193,7 +193,8 @@ async fn requests_of_no_sense_are_answered_in_form_and_refusals_are_on_record() 
     gateway.ask(&app, &Ask::put("/files", "")).await.good();
     gateway.ask(&app, &Ask::put("/files/k", "content")).await.good();
     let (mut numbers, began, mut round, mut refused) = (Numbers(seed), Instant::now(), 0u32, Vec::new());
-    while round < 200 || began.elapsed() < Duration::from_secs_f64(seconds) {
+    // On a busy machine the time is over before there was enough of everything.
+    while round < 200 || (refused.len() <= 10 && round < 5_000) || began.elapsed() < Duration::from_secs_f64(seconds) {
         let ask = made(&mut numbers);
         let told = gateway.ask(&app, &ask).await;
         let what = || format!("seed {seed}, round {round}: {ask:?}: {} {}", told.status, String::from_utf8_lossy(&told.body));

@@ -108,8 +108,13 @@ impl Demo {
 
     /// Runs those cases of a script that have one of `words` in their names.
     pub(crate) fn passes_words(&self, script: &str, words: &[&str]) {
-        succeeds(script, python(script).arg(&self.directory).args(words));
+        passes_in(script, &self.directory, words);
     }
+}
+
+/// Runs those cases of a script that have one of `words` in their names, against what `directory` tells of.
+pub(crate) fn passes_in(script: &str, directory: &Path, words: &[&str]) {
+    succeeds(script, python(script).arg(directory).args(words));
 }
 
 /// Runs a script of `tests/interop` that starts demos of its own.

@@ -94,6 +94,12 @@ impl Weed {
     }
 
     /// Its URL.
+    /// The port of its S3 door.
+    pub(crate) const fn port(&self) -> u16 {
+        let [.., s3] = self.ports;
+        s3
+    }
+
     pub(crate) fn endpoint(&self) -> String {
         let scheme = if self.door == Door::Tls { "https" } else { "http" };
         format!("{scheme}://localhost:{}", self.ports[3])

@@ -1,12 +1,11 @@
-use super::cells::{Cells, whole};
 use super::people::concluded;
-use super::writer::Step;
 use super::{all, exists, one, rows_changed};
-use crate::domain::{BucketId, BucketMode, BucketName, RecordClass, Standing, TenantId, Versioning};
+use crate::domain::{BucketId, BucketName, RecordClass, TenantId};
+use crate::engine::cells::{Cells, whole};
+use crate::engine::step::Step;
+use crate::engine::stored::buckets::{BUCKET, bucket_of};
 use crate::engine::{BucketRow, Changed, EngineError, Events};
 use rusqlite::{Connection, params};
-
-const BUCKET: &str = "id, tenant, name, mode, versioning, standing, default_class, created, kek_version, revision, mac";
 
 pub(super) fn create(connection: &Connection, row: &BucketRow, events: &Events) -> Result<Step<Changed>, EngineError> {
     let sql = format!("INSERT OR IGNORE INTO buckets ({BUCKET}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -75,20 +74,4 @@ pub(super) fn is_there(connection: &Connection, id: BucketId) -> Result<bool, En
 /// The revision of the bucket, if it is there.
 pub(super) fn revision(connection: &Connection, id: BucketId) -> Result<Option<u64>, EngineError> {
     one(connection, "SELECT revision FROM buckets WHERE id = ?", [id.as_bytes()], |row| Cells::new(row, "buckets").number())
-}
-
-fn bucket_of(cells: &mut Cells<'_>) -> Result<BucketRow, EngineError> {
-    Ok(BucketRow {
-        id: cells.id(BucketId::from_bytes)?,
-        tenant: cells.id(TenantId::from_bytes)?,
-        name: cells.parsed(BucketName::parse)?,
-        mode: cells.one_of(BucketMode::from_number)?,
-        versioning: cells.one_of(Versioning::from_number)?,
-        standing: cells.one_of(Standing::from_number)?,
-        default_class: cells.some_parsed(RecordClass::parse)?,
-        created: cells.time()?,
-        kek_version: cells.number()?,
-        revision: cells.number()?,
-        mac: cells.mac()?,
-    })
 }

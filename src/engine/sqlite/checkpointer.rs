@@ -1,7 +1,8 @@
-use super::writer::{Step, Writer};
+use super::writer::Writer;
 use super::{journal, listing, runs};
 use crate::domain::{Clock, limits};
 use crate::engine::EngineError;
+use crate::engine::step::Step;
 use rusqlite::Connection;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Weak};

@@ -1,8 +1,8 @@
 //! Blobs that no row names any more. Their bytes are deleted in a later pass than the one that condemns them.
 
-use super::cells::whole;
 use super::{all, exists, rows_changed};
 use crate::domain::{BlobId, UtcTime};
+use crate::engine::cells::{Cells, whole};
 use crate::engine::{Condemned, EngineError};
 use rusqlite::{Connection, params};
 
@@ -40,10 +40,10 @@ pub(super) fn before(
     let (at, blob) = after.map_or((i64::MIN, Vec::new()), |after| (after.at.micros(), after.blob.to_bytes().to_vec()));
     let sql = "SELECT blob, at FROM condemned WHERE at < ? AND (at, blob) > (?, ?) ORDER BY at, blob LIMIT ?";
     all(connection, sql, params![before.micros(), at, blob, whole(limit as u64)], |row| {
-        let corrupt = EngineError::Corrupt { table: "condemned" };
-        let bytes: Vec<u8> = row.get(0).map_err(super::failure)?;
-        let at = UtcTime::from_micros(row.get(1).map_err(super::failure)?);
-        Ok(Condemned { blob: BlobId::from_bytes(&bytes).map_err(|_| corrupt)?, at, is_named: is_named(connection, &bytes)? })
+        let mut cells = Cells::new(row, "condemned");
+        let (bytes, at): (Vec<u8>, _) = (cells.take()?, cells.time()?);
+        let blob = BlobId::from_bytes(&bytes).map_err(|_| cells.corrupt())?;
+        Ok(Condemned { blob, at, is_named: is_named(connection, &bytes)? })
     })
 }
 

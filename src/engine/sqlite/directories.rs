@@ -1,32 +1,15 @@
 //! Keys' entries and directories, their change marks and counters. What changed since a mark is `listing`'s.
 
-use super::cells::{Cells, whole};
-use super::{failure, one, rows_changed};
-use crate::domain::{BucketId, ETag, EntryId, UtcTime, VersionId};
-use crate::engine::{CurrentRow, DirectoryRow, EngineError, EntryChange, EntryRow, Token, VersionKind};
+use super::{one, rows_changed};
+use crate::domain::{BucketId, EntryId, UtcTime};
+use crate::engine::cells::{Cells, whole};
+use crate::engine::{DirectoryRow, EngineError, EntryChange, Token, VersionKind};
 use rusqlite::{Connection, params};
-
-/// The columns of an entry `e`, in the order that [`entry_of`] takes them.
-macro_rules! entry_columns {
-    () => {
-        "e.id, e.bucket, e.key, e.directory, e.kek_version, e.sealed_name, e.current_version, e.current_kind, e.current_size, \
-         e.current_etag, e.current_parts, e.current_modified, e.revision, e.mac, e.mark"
-    };
-}
-pub(super) use entry_columns;
-
-/// The columns of a directory `d`, in the order that [`directory_of`] takes them.
-macro_rules! directory_columns {
-    () => {
-        "d.id, d.bucket, d.directory, d.parent, d.kek_version, d.sealed_name, d.live, d.total, d.mark"
-    };
-}
-pub(super) use directory_columns;
 
 /// The next change mark. Only the writer asks, so marks follow commit order.
 pub(super) fn next_mark(connection: &Connection) -> Result<i64, EngineError> {
     let sql = "UPDATE counters SET value = value + 1 WHERE name = 'mark' RETURNING value";
-    one(connection, sql, [], |row| row.get(0).map_err(failure))?.ok_or(EngineError::Corrupt { table: "counters" })
+    one(connection, sql, [], |row| Cells::new(row, "counters").take())?.ok_or(EngineError::Corrupt { table: "counters" })
 }
 
 /// Applies the change of an entry, and counts it in its directory and those above. False if it is not as expected.
@@ -164,39 +147,4 @@ fn bury(connection: &Connection, bucket: BucketId, parent: Token, id: EntryId, n
     let sql = "INSERT INTO tombstones (mark, bucket, parent, id, at) VALUES (?, ?, ?, ?, ?)";
     let values = params![next_mark(connection)?, bucket.as_bytes(), parent.0, id.as_bytes(), now.micros()];
     rows_changed(connection, sql, values).map(|_rows| ())
-}
-
-pub(super) fn entry_of(cells: &mut Cells<'_>) -> Result<EntryRow, EngineError> {
-    Ok(EntryRow {
-        id: cells.id(EntryId::from_bytes)?,
-        bucket: cells.id(BucketId::from_bytes)?,
-        key: cells.token()?,
-        directory: cells.token()?,
-        kek_version: cells.number()?,
-        sealed_name: cells.take()?,
-        current: CurrentRow {
-            version: cells.id(VersionId::from_bytes)?,
-            kind: cells.one_of(VersionKind::from_number)?,
-            size: cells.number()?,
-            etag: ETag::new(cells.take()?, cells.number()?),
-            modified: cells.time()?,
-        },
-        revision: cells.number()?,
-        mac: cells.mac()?,
-        mark: cells.number()?,
-    })
-}
-
-pub(super) fn directory_of(cells: &mut Cells<'_>) -> Result<DirectoryRow, EngineError> {
-    Ok(DirectoryRow {
-        id: cells.id(EntryId::from_bytes)?,
-        bucket: cells.id(BucketId::from_bytes)?,
-        directory: cells.token()?,
-        parent: cells.token()?,
-        kek_version: cells.number()?,
-        sealed_name: cells.take()?,
-        live: cells.number()?,
-        total: cells.number()?,
-        mark: cells.number()?,
-    })
 }

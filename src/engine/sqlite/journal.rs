@@ -1,8 +1,9 @@
 //! The audit log's rows, the keys that sealed them, and the provider's own counts.
 
-use super::cells::{Cells, whole};
 use super::{all, one, rows_changed};
-use crate::domain::{EventId, EventKeyId, NodeId, TenantId};
+use crate::domain::{EventKeyId, TenantId};
+use crate::engine::cells::{Cells, whole};
+use crate::engine::stored::journal::{EVENT, EVENT_KEY, event_key_of, event_of, provider_log_of};
 use crate::engine::{EngineError, EventKeyRow, Events, JournalRow, ProviderLogRow};
 use rusqlite::{Connection, params};
 
@@ -39,38 +40,14 @@ pub(super) fn events(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<(u64, JournalRow)>, EngineError> {
-    let sql = "SELECT row, tenant, event, leaf_hash, event_key, sealed, at, position FROM journal
-               WHERE tenant = ? AND row < ? ORDER BY row DESC LIMIT ?";
+    let sql = format!("SELECT {EVENT} FROM journal WHERE tenant = ? AND row < ? ORDER BY row DESC LIMIT ?");
     let values = params![tenant.as_bytes(), before.map_or(i64::MAX, whole), whole(limit as u64)];
-    all(connection, sql, values, |row| {
-        let mut cells = Cells::new(row, "journal");
-        let number = cells.number()?;
-        let row = JournalRow {
-            tenant: cells.id(TenantId::from_bytes)?,
-            event: cells.id(EventId::from_bytes)?,
-            leaf_hash: cells.take()?,
-            event_key: cells.id(EventKeyId::from_bytes)?,
-            sealed: cells.take()?,
-            at: cells.time()?,
-            position: cells.some_number()?,
-        };
-        Ok((number, row))
-    })
+    all(connection, &sql, values, event_of)
 }
 
 pub(super) fn event_key(connection: &Connection, tenant: TenantId, id: EventKeyId) -> Result<Option<EventKeyRow>, EngineError> {
-    let sql = "SELECT id, tenant, node, created, kek_version, wrapped FROM event_keys WHERE tenant = ? AND id = ?";
-    one(connection, sql, params![tenant.as_bytes(), id.as_bytes()], |row| {
-        let mut cells = Cells::new(row, "event_keys");
-        Ok(EventKeyRow {
-            id: cells.id(EventKeyId::from_bytes)?,
-            tenant: cells.id(TenantId::from_bytes)?,
-            node: cells.id(NodeId::from_bytes)?,
-            created: cells.time()?,
-            kek_version: cells.number()?,
-            wrapped: cells.take()?,
-        })
-    })
+    let sql = format!("SELECT {EVENT_KEY} FROM event_keys WHERE tenant = ? AND id = ?");
+    one(connection, &sql, params![tenant.as_bytes(), id.as_bytes()], event_key_of)
 }
 
 pub(super) fn add_provider_log(connection: &Connection, rows: &[ProviderLogRow]) -> Result<(), EngineError> {
@@ -97,8 +74,5 @@ pub(super) fn forget_provider_log(connection: &Connection, rows_max: u64, limit:
 
 pub(super) fn provider_log(connection: &Connection, limit: usize) -> Result<Vec<ProviderLogRow>, EngineError> {
     let sql = "SELECT minute, reason, network, count FROM provider_log ORDER BY minute DESC, reason, network LIMIT ?";
-    all(connection, sql, [whole(limit as u64)], |row| {
-        let mut cells = Cells::new(row, "provider_log");
-        Ok(ProviderLogRow { minute: cells.time()?, reason: cells.take()?, network: cells.take()?, count: cells.number()? })
-    })
+    all(connection, sql, [whole(limit as u64)], provider_log_of)
 }

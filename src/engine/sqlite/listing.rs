@@ -1,9 +1,9 @@
 //! What has changed in a directory since a mark, for caches of opened listings.
 
-use super::cells::{Cells, whole};
-use super::directories::{directory_columns, directory_of, entry_columns, entry_of};
 use super::{all, one, rows_changed, runs};
 use crate::domain::{BucketId, EntryId, UtcTime};
+use crate::engine::cells::{Cells, whole};
+use crate::engine::stored::directories::{directory_columns, directory_of, entry_columns, entry_of};
 use crate::engine::{DirectoryChanges, EngineError, Token};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;

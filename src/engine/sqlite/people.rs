@@ -1,16 +1,15 @@
 //! Tenants and their keys, principals and their credentials.
 
-use super::cells::{Cells, whole};
 use super::journal::write_events;
-use super::writer::Step;
 use super::{all, failure, one, rows_changed};
-use crate::domain::{KekPurpose, KekState, PrincipalId, PrincipalKind, Standing, TenantId};
+use crate::domain::{KekPurpose, PrincipalId, Standing, TenantId};
+use crate::engine::cells::{Cells, whole};
+use crate::engine::step::Step;
+use crate::engine::stored::people::{
+    ACCESS_KEY, CREDENTIAL_COLUMNS, PRINCIPAL, TENANT, access_key_of, credential_of, kek_of, principal_of, secret_of, tenant_of,
+};
 use crate::engine::{AccessKeyRow, Changed, Credential, EngineError, Events, KekRow, PrincipalRow, SecretKind, SecretRow, TenantRow};
 use rusqlite::{Connection, params};
-
-const TENANT: &str = "id, name, facility, standing, created";
-const PRINCIPAL: &str = "id, tenant, name, kind, standing, kek_version, sealed_profile, created, revision, mac";
-const ACCESS_KEY: &str = "access_key, tenant, principal, standing, kek_version, wrapped_secret, created, expires, revision, mac";
 
 pub(super) fn create_tenant(
     connection: &Connection,
@@ -66,32 +65,12 @@ pub(super) fn set_tenant_standing(
 pub(super) fn keks(connection: &Connection, tenant: TenantId, purpose: KekPurpose) -> Result<Vec<KekRow>, EngineError> {
     let sql =
         "SELECT tenant, purpose, version, state, provider, wrapped, created FROM keks WHERE tenant = ? AND purpose = ? ORDER BY version";
-    all(connection, sql, params![tenant.as_bytes(), purpose as u8], |row| {
-        let mut cells = Cells::new(row, "keks");
-        Ok(KekRow {
-            tenant: cells.id(TenantId::from_bytes)?,
-            purpose: cells.one_of(KekPurpose::from_number)?,
-            version: cells.number()?,
-            state: cells.one_of(KekState::from_number)?,
-            provider: cells.take()?,
-            wrapped: cells.take()?,
-            created: cells.time()?,
-        })
-    })
+    all(connection, sql, params![tenant.as_bytes(), purpose as u8], kek_of)
 }
 
 pub(super) fn secrets(connection: &Connection, tenant: TenantId, kind: SecretKind) -> Result<Vec<SecretRow>, EngineError> {
     let sql = "SELECT tenant, epoch, kek_version, wrapped FROM secrets WHERE tenant = ? AND kind = ? ORDER BY epoch";
-    all(connection, sql, params![tenant.as_bytes(), kind as u8], |row| {
-        let mut cells = Cells::new(row, "secrets");
-        Ok(SecretRow {
-            tenant: cells.id(TenantId::from_bytes)?,
-            kind,
-            epoch: cells.number()?,
-            kek_version: cells.number()?,
-            wrapped: cells.take()?,
-        })
-    })
+    all(connection, sql, params![tenant.as_bytes(), kind as u8], |row| secret_of(row, kind))
 }
 
 pub(super) fn create_principal(connection: &Connection, row: &PrincipalRow, events: &Events) -> Result<Step<Changed>, EngineError> {
@@ -154,19 +133,11 @@ pub(super) fn create_access_key(connection: &Connection, row: &AccessKeyRow, eve
 }
 
 pub(super) fn credential(connection: &Connection, access_key: &str) -> Result<Option<Credential>, EngineError> {
-    let sql =
-        "SELECT k.access_key, k.tenant, k.principal, k.standing, k.kek_version, k.wrapped_secret, k.created, k.expires, k.revision, k.mac,
-                 p.id, p.tenant, p.name, p.kind, p.standing, p.kek_version, p.sealed_profile, p.created, p.revision, p.mac,
-                 t.id, t.name, t.facility, t.standing, t.created
-               FROM access_keys k JOIN principals p ON p.id = k.principal AND p.tenant = k.tenant JOIN tenants t ON t.id = p.tenant WHERE k.access_key = ?";
-    one(connection, sql, [access_key], |row| {
-        let mut cells = Cells::new(row, "access_keys");
-        let key = access_key_of(&mut cells)?;
-        cells.of_table("principals");
-        let principal = principal_of(&mut cells)?;
-        cells.of_table("tenants");
-        Ok(Credential { key, principal, tenant: tenant_of(&mut cells)? })
-    })
+    let sql = format!(
+        "SELECT {CREDENTIAL_COLUMNS} FROM access_keys k JOIN principals p ON p.id = k.principal AND p.tenant = k.tenant
+         JOIN tenants t ON t.id = p.tenant WHERE k.access_key = ?"
+    );
+    one(connection, &sql, [access_key], credential_of)
 }
 
 pub(super) fn access_keys(
@@ -204,44 +175,4 @@ pub(super) fn concluded(connection: &Connection, changed: usize, events: &Events
     }
     write_events(connection, events).map_err(failure)?;
     Ok(Step::Keep(Changed::Done))
-}
-
-fn tenant_of(cells: &mut Cells<'_>) -> Result<TenantRow, EngineError> {
-    Ok(TenantRow {
-        id: cells.id(TenantId::from_bytes)?,
-        name: cells.take()?,
-        facility: cells.take()?,
-        standing: cells.one_of(Standing::from_number)?,
-        created: cells.time()?,
-    })
-}
-
-fn principal_of(cells: &mut Cells<'_>) -> Result<PrincipalRow, EngineError> {
-    Ok(PrincipalRow {
-        id: cells.id(PrincipalId::from_bytes)?,
-        tenant: cells.id(TenantId::from_bytes)?,
-        name: cells.take()?,
-        kind: cells.one_of(PrincipalKind::from_number)?,
-        standing: cells.one_of(Standing::from_number)?,
-        kek_version: cells.number()?,
-        sealed_profile: cells.take()?,
-        created: cells.time()?,
-        revision: cells.number()?,
-        mac: cells.mac()?,
-    })
-}
-
-fn access_key_of(cells: &mut Cells<'_>) -> Result<AccessKeyRow, EngineError> {
-    Ok(AccessKeyRow {
-        access_key: cells.take()?,
-        tenant: cells.id(TenantId::from_bytes)?,
-        principal: cells.id(PrincipalId::from_bytes)?,
-        standing: cells.one_of(Standing::from_number)?,
-        kek_version: cells.number()?,
-        wrapped_secret: cells.take()?,
-        created: cells.time()?,
-        expires: cells.some_time()?,
-        revision: cells.number()?,
-        mac: cells.mac()?,
-    })
 }

@@ -1,18 +1,12 @@
 //! Sorted runs of huge directories: written page by page, whole at once, gone page by page.
 
-use super::cells::{Cells, whole};
-use super::writer::Step;
 use super::{all, buckets, listing, one, rows_changed};
 use crate::domain::{BucketId, RunId, TenantId, UtcTime, limits};
+use crate::engine::cells::{Cells, whole};
+use crate::engine::step::Step;
+use crate::engine::stored::runs::{run_columns, run_of};
 use crate::engine::{Changed, EngineError, RunRow, Token};
 use rusqlite::{Connection, Params, params};
-
-/// The columns of a whole run `r`, in the order that [`run_of`] takes them.
-macro_rules! run_columns {
-    () => {
-        "r.run, r.bucket, r.directory, r.epoch, r.mark, r.pages, r.items, r.kek_version, r.sealed_path"
-    };
-}
 
 pub(super) fn begin(
     connection: &Connection,
@@ -137,18 +131,4 @@ pub(super) fn forget_ended(connection: &Connection, given_up: UtcTime) -> Result
 fn change_of_one(connection: &Connection, sql: &str, values: impl Params) -> Result<Step<Changed>, EngineError> {
     let is_done = rows_changed(connection, sql, values)? == 1;
     Ok(if is_done { Step::Keep(Changed::Done) } else { Step::Undo(Changed::Conflict) })
-}
-
-fn run_of(cells: &mut Cells<'_>) -> Result<RunRow, EngineError> {
-    Ok(RunRow {
-        id: cells.id(RunId::from_bytes)?,
-        bucket: cells.id(BucketId::from_bytes)?,
-        directory: cells.token()?,
-        epoch: cells.number()?,
-        mark: cells.number()?,
-        pages: cells.number()?,
-        items: cells.number()?,
-        kek_version: cells.number()?,
-        sealed_path: cells.take()?,
-    })
 }

@@ -5,7 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Frozen steps from one schema to the next; the number of steps taken is the file's `user_version`.
-const STEPS: [&str; 2] = [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_store.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("../migrations/sqlite/0001_first.sql"),
+    include_str!("../migrations/sqlite/0002_store.sql"),
+    include_str!("../migrations/sqlite/0003_jobs.sql"),
+];
 /// "hzon": tells `file(1)` and us that this is one of ours.
 const APPLICATION_ID: i32 = 0x687a_6f6e;
 

@@ -1,10 +1,10 @@
 //! Which store the index belongs to.
 
-use super::cells::{Cells, whole};
 use super::people::concluded;
-use super::writer::Step;
 use super::{exists, one, rows_changed};
 use crate::domain::StoreId;
+use crate::engine::cells::{Cells, whole};
+use crate::engine::step::Step;
 use crate::engine::{Changed, EngineError, Events, StoreRow};
 use rusqlite::{Connection, params};
 

@@ -1,18 +1,12 @@
-use super::cells::{Cells, whole};
 use super::journal::write_events;
 use super::people::concluded;
-use super::writer::Step;
 use super::{all, buckets, condemned, failure, one, rows_changed};
-use crate::domain::{
-    AttemptId, BucketId, ChecksumAlgorithm, ChecksumType, ETag, PrincipalId, RecordState, TenantId, UploadId, UtcTime, VersionId,
-};
+use crate::domain::{BucketId, ChecksumType, UploadId, UtcTime};
+use crate::engine::cells::{Cells, Columns, whole};
+use crate::engine::step::Step;
+use crate::engine::stored::uploads::{PART, UPLOAD, part_of, upload_of};
 use crate::engine::{Changed, Committed, EngineError, Events, UploadPartRow, UploadRow};
 use rusqlite::{Connection, params};
-
-const UPLOAD: &str = "id, bucket, tenant, key, version, initiator, created, touched, state, checksum_algorithm, checksum_composite,
-    kek_version, sealed_attributes, sealed_tags, dek_kek_version, wrapped_dek, revision, mac";
-const PART: &str = "upload, number, attempt, blob, blob_offset, blob_length, length, stream_length, stored_crc, etag, etag_parts,
-    sealed_checksums, modified, kek_version, mac";
 
 pub(super) fn create(connection: &Connection, row: &UploadRow, uploads_max: usize, events: &Events) -> Result<Step<Changed>, EngineError> {
     let counted = "SELECT count(*) FROM uploads WHERE bucket = ?";
@@ -151,59 +145,6 @@ fn drop_parts(connection: &Connection, id: UploadId, now: UtcTime) -> Result<(),
     Ok(())
 }
 
-fn blob_of(row: &rusqlite::Row<'_>) -> Result<Vec<u8>, EngineError> {
-    row.get(0).map_err(failure)
-}
-
-fn upload_of(row: &rusqlite::Row<'_>) -> Result<UploadRow, EngineError> {
-    let mut cells = Cells::new(row, "uploads");
-    Ok(UploadRow {
-        id: cells.id(UploadId::from_bytes)?,
-        bucket: cells.id(BucketId::from_bytes)?,
-        tenant: cells.id(TenantId::from_bytes)?,
-        key: cells.token()?,
-        version: cells.id(VersionId::from_bytes)?,
-        initiator: cells.id(PrincipalId::from_bytes)?,
-        created: cells.time()?,
-        touched: cells.time()?,
-        state: cells.one_of(RecordState::from_number)?,
-        checksum: checksum_of(&mut cells)?,
-        kek_version: cells.number()?,
-        sealed_attributes: cells.take()?,
-        sealed_tags: cells.take()?,
-        dek_kek_version: cells.number()?,
-        wrapped_dek: cells.take()?,
-        revision: cells.number()?,
-        mac: cells.mac()?,
-    })
-}
-
-fn checksum_of(cells: &mut Cells<'_>) -> Result<Option<(ChecksumAlgorithm, ChecksumType)>, EngineError> {
-    let (algorithm, composite): (Option<String>, Option<bool>) = (cells.take()?, cells.take()?);
-    match (algorithm, composite) {
-        (None, None) => Ok(None),
-        (Some(name), Some(composite)) => {
-            let algorithm = ChecksumAlgorithm::parse(&name).ok_or_else(|| cells.corrupt())?;
-            Ok(Some((algorithm, if composite { ChecksumType::Composite } else { ChecksumType::FullObject })))
-        }
-        _ => Err(cells.corrupt()),
-    }
-}
-
-fn part_of(row: &rusqlite::Row<'_>) -> Result<UploadPartRow, EngineError> {
-    let mut cells = Cells::new(row, "upload_parts");
-    Ok(UploadPartRow {
-        upload: cells.id(UploadId::from_bytes)?,
-        number: cells.number()?,
-        attempt: cells.id(AttemptId::from_bytes)?,
-        location: cells.location()?,
-        length: cells.number()?,
-        stream_length: cells.number()?,
-        stored_crc: cells.bits()?,
-        etag: ETag::new(cells.take()?, cells.number()?),
-        sealed_checksums: cells.take()?,
-        modified: cells.time()?,
-        kek_version: cells.number()?,
-        mac: cells.mac()?,
-    })
+fn blob_of(row: &dyn Columns) -> Result<Vec<u8>, EngineError> {
+    Cells::new(row, "upload_parts").take()
 }

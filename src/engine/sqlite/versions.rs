@@ -1,27 +1,16 @@
-use super::cells::{Cells, whole};
-use super::directories::{self, entry_columns, entry_of};
+use super::directories;
 use super::journal::write_events;
 use super::people::concluded;
-use super::writer::Step;
 use super::{all, buckets, condemned, failure, one, rows_changed, uploads};
-use crate::domain::{
-    AttemptId, BucketId, ByteRange, ETag, EntryId, Hold, Location, PrincipalId, RecordClass, RecordState, Retention, UtcTime, VersionId,
-};
+use crate::domain::{BucketId, ByteRange, EntryId, RecordClass, UtcTime, VersionId};
+use crate::engine::cells::{Cells, whole};
+use crate::engine::step::Step;
+use crate::engine::stored::directories::entry_columns;
+use crate::engine::stored::versions::{found_entry_of, part_columns, part_of, version_columns, version_of};
 use crate::engine::{
-    Changed, Committed, DekRow, EngineError, EntryChange, Events, FoundEntry, FoundVersion, Nullness, PartRow, Token, VersionChange,
-    VersionKind, VersionRow, Which,
+    Changed, Committed, DekRow, EngineError, EntryChange, Events, FoundEntry, PartRow, Token, VersionChange, VersionRow, Which,
 };
 use rusqlite::{Connection, params};
-
-/// The columns of a version `v`, in the order that [`version_of`] takes them.
-macro_rules! version_columns {
-    () => {
-        "v.id, v.bucket, v.entry, v.kind, v.nullness, v.created, v.size, v.etag, v.etag_parts, v.state, v.class, \
-         v.retention_rule, v.retention_event, v.retention_started, v.retention_until, v.hold, v.patient, v.enterer, v.parent, \
-         v.kek_version, v.sealed_attributes, v.sealed_tags, v.attempt, v.blob, v.offset, v.length, v.stream_length, \
-         v.manifest_length, v.stored_crc, v.parts, v.revision, v.mac, v.seq"
-    };
-}
 
 /// The query of an entry by bucket and token, with the version that the join picks.
 macro_rules! find_by {
@@ -38,35 +27,21 @@ macro_rules! find_by {
     };
 }
 
-macro_rules! part_columns {
-    () => {
-        "version, number, attempt, blob, blob_offset, blob_length, offset, length, stream_length, stored_crc, sealed_checksums, \
-         kek_version, mac"
-    };
-}
-
 /// A key's entry and the version asked for, in one statement and so at one moment.
 pub(super) fn find(connection: &Connection, bucket: BucketId, key: Token, which: Which) -> Result<Option<FoundEntry>, EngineError> {
-    let read = |row: &rusqlite::Row<'_>| {
-        let mut cells = Cells::new(row, "entries");
-        let entry = entry_of(&mut cells)?;
-        cells.of_table("versions");
-        let version = if cells.is_null() { None } else { Some(found_of(&mut cells)?) };
-        Ok(FoundEntry { entry, version })
-    };
     match which {
         Which::Current => {
             // The newest there is, rather than the one that the entry names: who looks sees whether the two agree.
             let sql = find_by!("v.seq = (SELECT max(seq) FROM versions WHERE entry = e.id)");
-            one(connection, sql, params![bucket.as_bytes(), key.0], read)
+            one(connection, sql, params![bucket.as_bytes(), key.0], found_entry_of)
         }
         Which::Id(id) => {
             let sql = find_by!("v.id = ?3 AND v.entry = e.id");
-            one(connection, sql, params![bucket.as_bytes(), key.0, id.as_bytes()], read)
+            one(connection, sql, params![bucket.as_bytes(), key.0, id.as_bytes()], found_entry_of)
         }
         Which::Null => {
             let sql = find_by!("v.entry = e.id AND v.nullness = 1");
-            one(connection, sql, params![bucket.as_bytes(), key.0], read)
+            one(connection, sql, params![bucket.as_bytes(), key.0], found_entry_of)
         }
     }
 }
@@ -274,85 +249,4 @@ fn remove(connection: &Connection, entry: EntryId, version: VersionId, revision:
         condemned::condemn(connection, &blob, now)?;
     }
     Ok(true)
-}
-
-fn found_of(cells: &mut Cells<'_>) -> Result<FoundVersion, EngineError> {
-    let version = version_of(cells)?;
-    cells.of_table("deks");
-    let dek = if cells.is_null() {
-        None
-    } else {
-        Some(DekRow { version: cells.id(VersionId::from_bytes)?, kek_version: cells.number()?, wrapped: cells.take()? })
-    };
-    Ok(FoundVersion { version, dek })
-}
-
-fn version_of(cells: &mut Cells<'_>) -> Result<VersionRow, EngineError> {
-    Ok(VersionRow {
-        id: cells.id(VersionId::from_bytes)?,
-        bucket: cells.id(BucketId::from_bytes)?,
-        entry: cells.id(EntryId::from_bytes)?,
-        kind: cells.one_of(VersionKind::from_number)?,
-        null: cells.one_of(Nullness::from_number)?,
-        created: cells.time()?,
-        size: cells.number()?,
-        etag: ETag::new(cells.take()?, cells.number()?),
-        state: cells.one_of(RecordState::from_number)?,
-        class: cells.some_parsed(RecordClass::parse)?,
-        retention: retention_of(cells)?,
-        patient: cells.take::<Option<[u8; 32]>>()?.map(Token),
-        enterer: cells.id(PrincipalId::from_bytes)?,
-        parent: cells.some_id(VersionId::from_bytes)?,
-        kek_version: cells.number()?,
-        sealed_attributes: cells.take()?,
-        sealed_tags: cells.take()?,
-        attempt: cells.id(AttemptId::from_bytes)?,
-        location: some_location(cells)?,
-        stream_length: cells.number()?,
-        manifest_length: cells.number()?,
-        stored_crc: cells.bits()?,
-        parts: cells.number()?,
-        revision: cells.number()?,
-        mac: cells.mac()?,
-        seq: cells.number()?,
-    })
-}
-
-fn some_location(cells: &mut Cells<'_>) -> Result<Option<Location>, EngineError> {
-    if cells.is_null() {
-        cells.skip(3);
-        return Ok(None);
-    }
-    cells.location().map(Some)
-}
-
-fn retention_of(cells: &mut Cells<'_>) -> Result<Option<Retention>, EngineError> {
-    if cells.is_null() {
-        cells.skip(5);
-        return Ok(None);
-    }
-    Ok(Some(Retention {
-        rule: cells.take()?,
-        start_event: cells.take()?,
-        started: cells.some_time()?,
-        until: cells.some_time()?,
-        hold: cells.one_of(Hold::from_number)?,
-    }))
-}
-
-fn part_of(row: &rusqlite::Row<'_>) -> Result<PartRow, EngineError> {
-    let mut cells = Cells::new(row, "parts");
-    Ok(PartRow {
-        version: cells.id(VersionId::from_bytes)?,
-        number: cells.number()?,
-        attempt: cells.id(AttemptId::from_bytes)?,
-        location: cells.location()?,
-        offset: cells.number()?,
-        length: cells.number()?,
-        stream_length: cells.number()?,
-        stored_crc: cells.bits()?,
-        sealed_checksums: cells.take()?,
-        kek_version: cells.number()?,
-        mac: cells.mac()?,
-    })
 }

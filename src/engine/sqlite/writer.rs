@@ -1,6 +1,7 @@
 use super::failure;
 use crate::domain::limits;
 use crate::engine::EngineError;
+use crate::engine::step::Step;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,22 +11,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
-
-/// What a transaction came to: its answer, and whether what it wrote stays.
-pub(super) enum Step<T> {
-    /// It stays.
-    Keep(T),
-    /// It is undone: a conflict that was noticed halfway.
-    Undo(T),
-}
-
-impl<T> Step<T> {
-    fn answer(self) -> T {
-        match self {
-            Self::Keep(answer) | Self::Undo(answer) => answer,
-        }
-    }
-}
 
 /// Why a group of transactions is not committed. Told to each of them.
 #[derive(Clone, Copy)]

@@ -1,17 +1,77 @@
+//! One stored row as its cells, the same for every database. Rows hold only nulls, whole numbers, bytes and text.
+
+use super::{EngineError, RowMac, Token};
 use crate::domain::{BlobId, Location, UtcTime};
-use crate::engine::{EngineError, RowMac, Token};
-use rusqlite::Row;
-use rusqlite::types::FromSql;
+
+/// One cell of a stored row.
+#[derive(Clone, Copy)]
+pub(super) enum Cell<'a> {
+    Null,
+    Number(i64),
+    Bytes(&'a [u8]),
+    Text(&'a str),
+}
+
+/// A row as its database gives it.
+pub(super) trait Columns {
+    /// The cell at `at`, counted from 0; nothing if there is none, or it holds what no hozon writes.
+    fn cell(&self, at: usize) -> Option<Cell<'_>>;
+}
+
+/// What a cell can be taken as.
+pub(super) trait FromCell: Sized {
+    fn from_cell(cell: Cell<'_>) -> Option<Self>;
+}
+
+impl FromCell for i64 {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        if let Cell::Number(number) = cell { Some(number) } else { None }
+    }
+}
+
+impl FromCell for Vec<u8> {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        if let Cell::Bytes(bytes) = cell { Some(bytes.to_vec()) } else { None }
+    }
+}
+
+impl<const N: usize> FromCell for [u8; N] {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        if let Cell::Bytes(bytes) = cell { bytes.try_into().ok() } else { None }
+    }
+}
+
+impl FromCell for String {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        if let Cell::Text(text) = cell { Some(text.to_owned()) } else { None }
+    }
+}
+
+impl FromCell for bool {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Number(0) => Some(false),
+            Cell::Number(1) => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl<T: FromCell> FromCell for Option<T> {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        if matches!(cell, Cell::Null) { Some(None) } else { T::from_cell(cell).map(Some) }
+    }
+}
 
 /// The cells of one row, taken from left to right. A cell that no hozon writes is [`EngineError::Corrupt`].
 pub(super) struct Cells<'a> {
-    row: &'a Row<'a>,
+    row: &'a dyn Columns,
     next: usize,
     table: &'static str,
 }
 
 impl<'a> Cells<'a> {
-    pub(super) const fn new(row: &'a Row<'a>, table: &'static str) -> Self {
+    pub(super) const fn new(row: &'a dyn Columns, table: &'static str) -> Self {
         Self { row, next: 0, table }
     }
 
@@ -24,15 +84,15 @@ impl<'a> Cells<'a> {
         EngineError::Corrupt { table: self.table }
     }
 
-    pub(super) fn take<T: FromSql>(&mut self) -> Result<T, EngineError> {
-        let cell = self.row.get(self.next).map_err(|_| self.corrupt())?;
+    pub(super) fn take<T: FromCell>(&mut self) -> Result<T, EngineError> {
+        let taken = self.row.cell(self.next).and_then(T::from_cell).ok_or_else(|| self.corrupt())?;
         self.next += 1;
-        Ok(cell)
+        Ok(taken)
     }
 
     /// Whether the next cell is null; it is not taken.
     pub(super) fn is_null(&self) -> bool {
-        self.row.get_ref(self.next).is_ok_and(|cell| cell.as_bytes_or_null().is_ok_and(|bytes| bytes.is_none()))
+        matches!(self.row.cell(self.next), Some(Cell::Null))
     }
 
     pub(super) const fn skip(&mut self, cells: usize) {
@@ -103,7 +163,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// A length or count as SQLite has it. No value of ours reaches the sign bit; one that does sorts last.
+/// A length or count as a database has it. No value of ours reaches the sign bit; one that does sorts last.
 pub(super) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

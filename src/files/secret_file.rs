@@ -64,7 +64,7 @@ pub enum SecretFileError {
 ///
 /// # Errors
 /// [`SecretFileError`] when it cannot be read or others may open it.
-pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
+pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     let unreadable = |source| SecretFileError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
     // Asked of the open file, so that nothing changes between question and reading.
@@ -88,7 +88,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
 ///
 /// # Errors
 /// [`SecretFileError`]; a file that is there already stays as it is.
-pub(super) fn create(path: &Path, contents: &[u8]) -> Result<(), SecretFileError> {
+pub fn create(path: &Path, contents: &[u8]) -> Result<(), SecretFileError> {
     let unwritable = |source| SecretFileError::Write { path: path.to_owned(), source };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let staged = staged(path);
