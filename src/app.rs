@@ -61,6 +61,7 @@ impl Gateway {
             services.meters.collector_held();
             tracing::error!(index, seen, "the store has seen a newer index: nothing is collected before `hozon store accept`");
         }
+        services.pairing.admit_replica().await?;
         let listener = Listener::bind(settings.listener.clone(), Arc::clone(&services.meters)).await?;
         let address = listener.address().map_err(StartError::Address)?;
         let admin = Admin::bind(&settings.admin_socket, admin_services(&services)).await?;
@@ -138,6 +139,10 @@ impl Gateway {
         self.chores.wait().await;
         // Every transfer has ended by now, and its outcome belongs on record.
         self.services.outcomes.finish().await;
+        let waiting = self.services.blobs.waiting_for_replica();
+        if waiting > 0 {
+            tracing::warn!(waiting, "bodies have not reached the replica: reconciliation copies them");
+        }
         // So that a copy of the index from before the stop is known for an older one.
         if let Err(error) = self.services.pairing.keep().await {
             tracing::warn!(error = causes(&error), "the store's marker could not be written");

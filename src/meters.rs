@@ -118,6 +118,9 @@ pub struct Meters {
     deleted_blobs: Counter,
     spared_blobs: Counter,
     collector_held: Gauge,
+    replica_behind: Gauge,
+    replica_failovers: Counter,
+    replica_errors: Counter,
     dependency_up: Family<DependencyLabels, Gauge>,
     scrub_read: Counter,
     scrub_coverage: Gauge<f64, AtomicU64>,
@@ -163,6 +166,9 @@ impl Meters {
             deleted_blobs: enter(&mut registry, &table::DELETED_BLOBS, Counter::default()),
             spared_blobs: enter(&mut registry, &table::SPARED_BLOBS, Counter::default()),
             collector_held: enter(&mut registry, &table::COLLECTOR_HELD, Gauge::default()),
+            replica_behind: enter(&mut registry, &table::REPLICA_BEHIND, Gauge::default()),
+            replica_failovers: enter(&mut registry, &table::REPLICA_FAILOVERS, Counter::default()),
+            replica_errors: enter(&mut registry, &table::REPLICA_ERRORS, Counter::default()),
             dependency_up: enter(&mut registry, &table::DEPENDENCY_UP, Family::default()),
             scrub_read: enter(&mut registry, &table::SCRUB_READ, Counter::default()),
             scrub_coverage: enter(&mut registry, &table::SCRUB_COVERAGE, Gauge::default()),
@@ -244,6 +250,21 @@ impl Meters {
     /// Shows that the collector may do its work.
     pub fn collector_free(&self) {
         self.collector_held.set(0);
+    }
+
+    /// Shows how many bodies wait to be copied to the replica.
+    pub fn replica_behind(&self, waiting: usize) {
+        self.replica_behind.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a read that the replica answered in the first store's place.
+    pub fn replica_failover(&self) {
+        self.replica_failovers.inc();
+    }
+
+    /// Counts what failed at the replica.
+    pub fn replica_error(&self) {
+        self.replica_errors.inc();
     }
 
     /// Shows that something that the gateway needs has answered.
@@ -352,6 +373,9 @@ mod tests {
         meters.blobs_deleted(1);
         meters.blobs_spared(1);
         meters.collector_held();
+        meters.replica_behind(1);
+        meters.replica_failover();
+        meters.replica_error();
         meters.dependency_up("index");
         meters.scrub_read(1);
         meters.scrub_found("missing", 1);

@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up may stop")]
 //! The configuration file: what is taken, what is refused, and where the refusal points.
 
-use hozon::blob::{BlobSettings, Transport};
+use hozon::blob::{AzureCredential, BlobSettings, Patience, ReplicaMode, Transport};
 use hozon::config::{self, ConfigError, Deviation, LogForm, Profile, Settings};
 use hozon::domain::{PatientNaming, RecordClass, StartEvent};
 use hozon::engine::{IndexSettings, PostgresTls, SqliteSettings};
@@ -281,6 +281,81 @@ fn a_remote_store_is_reached_over_tls_or_on_this_machine() {
         let (line, _, reason) = place_and_reason(&store(endpoint));
         assert!(line == 2 && reason.contains("https:// URL"), "{reason}");
     }
+}
+
+const AZURE: &str = "[store.azure]\naccount = \"a\"\ncontainer = \"c\"\ncredential = \"sas\"\nsecret_file = \"s\"\n";
+const GCS: &str = "[store.gcs]\nbucket = \"b\"\nservice_account_file = \"/a.json\"\nendpoint = \"http://localhost:4443\"\nprefix = \"p\"\n";
+
+#[test]
+fn azure_and_google_are_stores_by_configuration() {
+    let BlobSettings::Azure(azure) = read(AZURE).unwrap().store else { panic!("not Azure") };
+    assert_eq!((azure.account.as_str(), azure.container.as_str(), azure.credential), ("a", "c", AzureCredential::Sas));
+    assert_eq!((azure.endpoint, azure.transport, azure.ca), (None, Transport::Tls, None));
+    assert!(azure.secret_file.is_absolute(), "relative to the file that names it");
+    let BlobSettings::Gcs(gcs) = read(GCS).unwrap().store else { panic!("not Google") };
+    assert_eq!((gcs.bucket.as_str(), gcs.prefix.as_str(), gcs.service_account_file.to_str()), ("b", "p", Some("/a.json")));
+    assert_eq!((gcs.endpoint.as_deref(), gcs.transport), (Some("http://localhost:4443"), Transport::PlainHttp));
+    let plain = format!("{AZURE}endpoint = \"http://a.example\"\n");
+    assert!(place_and_reason(&plain).2.contains("https:// URL"));
+    assert!(place_and_reason(&AZURE.replace("sas", "password")).2.contains("unknown variant `password`"));
+}
+
+#[test]
+fn every_remote_store_is_waited_for_as_the_section_says() {
+    let times = "[store]\nconnect_secs_max = 1\nanswer_secs_max = 2\nrequest_secs_max = 30\nretries_max = 4\nretry_secs_max = 5\n";
+    let seconds = Duration::from_secs;
+    let wanted = Patience { connect: seconds(1), answer: seconds(2), request: seconds(30), retries: 4, retry_time: seconds(5) };
+    let s3 = "[store.s3]\nendpoint = \"https://s\"\nbucket = \"b\"\nregion = \"r\"\naccess_key_id = \"a\"\nsecret_key_file = \"/s\"\n";
+    for remote in [s3, AZURE, GCS] {
+        let found = |text: String| match read(&text).unwrap().store {
+            BlobSettings::S3(s3) => s3.patience,
+            BlobSettings::Azure(azure) => azure.patience,
+            BlobSettings::Gcs(gcs) => gcs.patience,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found(format!("{times}{remote}")), wanted);
+        assert_eq!(found(remote.to_owned()), Patience::default());
+    }
+    for outside in ["connect_secs_max = 0", "answer_secs_max = 601", "request_secs_max = 9", "retries_max = 11", "retry_secs_max = 241"] {
+        assert!(place_and_reason(&format!("[store]\n{outside}\n")).2.contains("is not from"), "{outside}");
+    }
+}
+
+#[test]
+fn a_replica_is_a_store_in_another_place() {
+    assert_eq!(read("").unwrap().replica, None);
+    let behind = read("[replica]\nmode = \"behind\"\ndirectory = \"/elsewhere\"\n").unwrap().replica.unwrap();
+    assert_eq!((behind.mode, behind.failover_after), (ReplicaMode::Behind, Duration::from_secs(10)));
+    assert_eq!(behind.store, BlobSettings::Local { directory: "/elsewhere".into() });
+    let azure = AZURE.replace("store.azure", "replica.azure");
+    let before =
+        read(&format!("[store]\nretries_max = 7\n[replica]\nmode = \"before\"\nfailover_secs = 3\n{azure}")).unwrap().replica.unwrap();
+    assert_eq!((before.mode, before.failover_after), (ReplicaMode::Before, Duration::from_secs(3)));
+    assert!(matches!(before.store, BlobSettings::Azure(azure) if azure.patience.retries == 7), "waited for as the store is");
+
+    let place = "replica names no place, or more than one: there must be one of directory, s3, azure and gcs";
+    let same = "replica is the same place as store, or within it: it would be lost with it";
+    let gcs = GCS.replace("store.gcs", "replica.gcs");
+    for (text, wanted) in [
+        ("[replica]\nmode = \"before\"\n".to_owned(), place),
+        (format!("[replica]\nmode = \"before\"\ndirectory = \"/a\"\n{gcs}"), place),
+        (format!("[replica]\nmode = \"before\"\n{azure}{gcs}"), place),
+        ("[replica]\nmode = \"before\"\ndirectory = \"/var/lib/hozon/blobs\"\n".to_owned(), same),
+        ("[replica]\nmode = \"before\"\ndirectory = \"/var/lib/hozon/blobs/replica\"\n".to_owned(), same),
+        (format!("{GCS}[replica]\nmode = \"before\"\n{gcs}"), same),
+    ] {
+        let error = read(&text).unwrap_err().to_string();
+        assert!(error.ends_with(wanted), "{text}: {error}");
+    }
+    assert!(place_and_reason("[replica]\ndirectory = \"/a\"\n").2.contains("missing field `mode`"));
+    let left = read("").unwrap().taken_over(read("[replica]\nmode = \"behind\"\ndirectory = \"/elsewhere\"\n").unwrap()).1;
+    assert_eq!(left, ["replica"]);
+}
+
+#[test]
+fn two_remote_stores_are_none() {
+    let error = read(&format!("{AZURE}{GCS}")).unwrap_err();
+    assert!(error.to_string().ends_with("store names more than one remote store: there can be one of s3, azure and gcs"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::AdminServices;
 use super::problem::Problem;
 use super::route::{Answered, json};
 use super::wire::{Dependency, Readiness};
-use crate::blob::BlobError;
+use crate::blob::{BlobError, BlobStore};
 use crate::domain::{BlobId, Location, Standing, TenantId, causes};
 use crate::upkeep::Agreement;
 use bytes::Bytes;
@@ -12,6 +12,9 @@ use std::time::Duration;
 
 /// The one dependency that serving does not need.
 const COLLECTOR: &str = "collector";
+/// Of these two one is enough to read from.
+const STORE: &str = "store";
+const REPLICA: &str = "replica";
 /// How long each dependency may take to answer.
 const WITHIN: Duration = Duration::from_secs(3);
 
@@ -28,9 +31,12 @@ pub(super) async fn is_ready(services: &AdminServices) -> bool {
     can_serve(&dependencies(services).await)
 }
 
-/// Without its collector it can: bodies that nobody names only wait.
+/// Without its collector it can: bodies that nobody names only wait. While one of two stores is away it can read; taking
+/// every gateway out of service would take that away too.
 fn can_serve(dependencies: &[Dependency]) -> bool {
-    dependencies.iter().all(|dependency| dependency.ready || dependency.name == COLLECTOR)
+    let is_store = |dependency: &&Dependency| dependency.name == STORE || dependency.name == REPLICA;
+    dependencies.iter().filter(is_store).any(|store| store.ready)
+        && dependencies.iter().filter(|one| !is_store(one)).all(|one| one.ready || one.name == COLLECTOR)
 }
 
 async fn dependencies(services: &AdminServices) -> Vec<Dependency> {
@@ -38,10 +44,21 @@ async fn dependencies(services: &AdminServices) -> Vec<Dependency> {
     asked.map(|(name, problem)| Dependency { name: name.to_owned(), ready: problem.is_none(), problem }).collect()
 }
 
+/// What is wrong with the replica; nothing at all where there is none.
+async fn replica(services: &AdminServices) -> Option<Option<String>> {
+    let problem = store(services, services.blobs.from_replica()?).await;
+    let stranger = || "it is not known to be one of this store: nothing is written to it".to_owned();
+    Some(problem.or_else(|| services.blobs.admitted_replica().is_none().then(stranger)))
+}
+
 /// What the gateway needs, each with what is wrong with it.
 async fn asked(services: &AdminServices) -> Vec<(&'static str, Option<String>)> {
-    let (index, store, keys, collector) = tokio::join!(index(services), store(services), keys(services), collector(services));
-    vec![("index", index), ("store", store), ("keys", keys), (COLLECTOR, collector)]
+    let (index, store, replica, keys, collector) =
+        tokio::join!(index(services), store(services, services.blobs.from_first()), replica(services), keys(services), collector(services));
+    let mut all = vec![("index", index), (STORE, store)];
+    all.extend(replica.map(|problem| (REPLICA, problem)));
+    all.extend([("keys", keys), (COLLECTOR, collector)]);
+    all
 }
 
 /// `GET /metrics`. What the gateway needs is asked first.
@@ -64,10 +81,10 @@ async fn index(services: &AdminServices) -> Option<String> {
 }
 
 /// A store that can say that a blob is missing is there.
-async fn store(services: &AdminServices) -> Option<String> {
+async fn store(services: &AdminServices, blobs: BlobStore) -> Option<String> {
     let nobody = TenantId::from_bytes([0; 16]);
     let absent = Location { blob: BlobId::random(nobody, services.clock.now().day()), offset: 0, length: 1 };
-    match tokio::time::timeout(WITHIN, services.blobs.read(&absent, 0..1)).await {
+    match tokio::time::timeout(WITHIN, blobs.read(&absent, 0..1)).await {
         Ok(Ok(_) | Err(BlobError::Missing { .. })) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some("the store does not answer".to_owned()),

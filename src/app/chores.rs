@@ -72,6 +72,8 @@ fn collect(chores: &TaskTracker, services: &Arc<Services>, stop: &Stop) {
                 Ok(Agreement::Behind { .. }) | Err(_) => meters.collector_held(),
             }
             report("store's marker", agreement.map(|_| 0));
+            // One that was away at the start.
+            report("replica's marker", pairing.admit_replica().await.map(|_| 0));
         }
     });
     let uploads = Arc::new(IdleUploads::new(Arc::clone(&services.engine), Arc::clone(&services.journal), Arc::clone(&services.clock)));

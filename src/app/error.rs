@@ -31,6 +31,12 @@ pub enum StartError {
     /// The store does not keep its promises.
     #[error("the store cannot be used")]
     Probe(#[from] ProbeError),
+    /// The replica cannot be opened.
+    #[error("the replica cannot be opened")]
+    Replica(#[source] OpenStoreError),
+    /// The replica does not keep its promises.
+    #[error("the replica cannot be used")]
+    ReplicaProbe(#[source] ProbeError),
     /// Index and store do not belong together.
     #[error("index and store do not belong together")]
     Pairing(#[from] PairingError),

@@ -1,8 +1,8 @@
 use super::StartError;
 use crate::audit::{Journal, OutcomeLog, ProviderLog};
-use crate::blob::{BlobSettings, BlobStore};
+use crate::blob::{BlobSettings, BlobStore, ReplicaSettings};
 use crate::config::{Profile, Settings};
-use crate::domain::{Clock, JobTypes, Live, NodeId, RecordClasses, SystemClock, limits};
+use crate::domain::{Clock, JobTypes, Live, NodeId, RecordClasses, SystemClock, UtcTime, causes, limits};
 use crate::engine::{self, Engine, IndexSettings};
 use crate::identity::{Authenticator, People};
 use crate::index::Index;
@@ -14,7 +14,7 @@ use crate::policy::Gate;
 use crate::root::Root;
 use crate::s3::Rates;
 use crate::seal::{Aead, PlainPool};
-use crate::upkeep::{NoReplica, Pairing, Scrub, ScrubBounds, ScrubParts, ScrubSettings};
+use crate::upkeep::{FromReplica, Pairing, Scrub, ScrubBounds, ScrubParts, ScrubSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,13 +77,14 @@ impl Services {
         let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
         apart(&root, settings)?;
         let engine = engine::open(&settings.index, Arc::clone(&clock)).await?;
-        let blobs = BlobStore::open(&settings.store)?;
+        let (meters, node) = (Arc::new(Meters::new()), NodeId::random());
+        let blobs = stores(settings, &meters)?;
         let monotonic: Arc<dyn Monotonic> = Arc::new(SystemMonotonic::start());
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, Arc::clone(&monotonic)));
         blobs.probe(clock.now()).await?;
+        probe_replica(&blobs, clock.now()).await?;
 
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
-        let (meters, node) = (Arc::new(Meters::new()), NodeId::random());
         let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), node, Arc::clone(&meters));
         let journal = Arc::new(journal);
         let outcomes = OutcomeLog::start(Arc::clone(&journal), Arc::clone(&meters));
@@ -114,7 +115,7 @@ impl Services {
             pairing: Arc::clone(&pairing),
             meters: Arc::clone(&meters),
             node,
-            repair: Arc::new(NoReplica),
+            repair: Arc::new(FromReplica(blobs.clone())),
         };
         let scrub = Arc::new(Scrub::new(parts, scrub_settings.clone(), ScrubBounds::default()));
         let (rates, presign_life_max) = (Rates::new(settings.rates), Live::new(settings.presign_life_max));
@@ -143,6 +144,27 @@ impl Services {
     }
 }
 
+/// The store, with its replica where one is set up.
+fn stores(settings: &Settings, meters: &Arc<Meters>) -> Result<BlobStore, StartError> {
+    let store = BlobStore::open(&settings.store)?;
+    let Some(ReplicaSettings { store: replica, mode, failover_after }) = &settings.replica else { return Ok(store) };
+    let replica = BlobStore::open(replica).map_err(StartError::Replica)?;
+    Ok(store.with_replica(&replica, *mode, *failover_after, Arc::clone(meters)))
+}
+
+/// A replica that breaks a promise is refused. One that is away is not: that is what there are two stores for.
+async fn probe_replica(blobs: &BlobStore, now: UtcTime) -> Result<(), StartError> {
+    let Some(replica) = blobs.from_replica() else { return Ok(()) };
+    match replica.probe(now).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_of_store() => {
+            tracing::error!(error = causes(&error), "the replica cannot be used now");
+            Ok(())
+        }
+        Err(error) => Err(StartError::ReplicaProbe(error)),
+    }
+}
+
 /// Refuses, under profile `strict-jp`, a root key that lies with the data: whoever carries one off would have the
 /// other (CR-04). A directory that is not there yet holds no key.
 ///
@@ -152,15 +174,13 @@ pub fn apart(root: &Root, settings: &Settings) -> Result<(), StartError> {
     if settings.profile != Profile::StrictJp {
         return Ok(());
     }
-    let blobs = match &settings.store {
-        BlobSettings::Local { directory } => Some(directory.as_path()),
-        BlobSettings::Memory | BlobSettings::S3(_) => None,
-    };
+    let stores = std::iter::once(&settings.store).chain(settings.replica.as_ref().map(|replica| &replica.store));
+    let directories = stores.filter_map(BlobSettings::directory);
     let index = match &settings.index {
         IndexSettings::Sqlite(settings) => settings.path.parent(),
         IndexSettings::Postgres(_) => None,
     };
-    for data in blobs.into_iter().chain(index).filter(|data| data.exists()) {
+    for data in directories.chain(index).filter(|data| data.exists()) {
         root.check_production(data).map_err(StartError::RootWithData)?;
     }
     Ok(())

@@ -52,6 +52,18 @@ pub enum BlobError {
     /// The store's contents cannot be listed.
     #[error("the store cannot be listed")]
     List(#[source] Box<dyn Error + Send + Sync>),
+    /// The replica failed, or cannot be used; what happened there.
+    #[error("the replica failed")]
+    Replica(#[source] Box<BlobError>),
+    /// The replica is not known to be one of this store, or is one of another.
+    #[error("the replica is not known to belong to the store")]
+    NotAdmitted,
+    /// The blob's bytes are not those that were stored.
+    #[error("blob {blob} is not as it was stored")]
+    Altered {
+        /// Which.
+        blob: BlobId,
+    },
     /// The task that worked on it was cancelled: the process is stopping.
     #[error("the process is stopping")]
     Stopping,
@@ -64,6 +76,20 @@ impl BlobError {
             source if is_full(&source) => Self::Full,
             source => Self::Store { blob, source: Box::new(source) },
         }
+    }
+
+    /// Whether another copy may have what was wanted.
+    pub(super) const fn may_be_elsewhere(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Truncated { .. }) || self.is_of_store()
+    }
+
+    /// Whether it is about the store and not about one blob.
+    pub(super) const fn is_of_store(&self) -> bool {
+        matches!(self, Self::Full | Self::Store { .. } | Self::List(_))
+    }
+
+    pub(super) fn at_replica(self) -> Self {
+        Self::Replica(Box::new(self))
     }
 
     pub(super) fn of_file(blob: BlobId, source: io::Error) -> Self {
@@ -122,8 +148,13 @@ pub enum OpenStoreError {
         path: PathBuf,
     },
     /// This program was built without the back end.
-    #[error("this program was built without S3 as a store (feature `s3-store`)")]
-    NotBuiltIn,
+    #[error("this program was built without {kind} as a store (feature `{feature}`)")]
+    NotBuiltIn {
+        /// What kind of store it is.
+        kind: &'static str,
+        /// What to build it with.
+        feature: &'static str,
+    },
     /// The settings do not describe a store.
     #[error("the store's settings cannot be used")]
     Store {

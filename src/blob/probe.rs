@@ -66,6 +66,14 @@ pub struct ProbeError {
     pub source: Option<BlobError>,
 }
 
+impl ProbeError {
+    /// Whether the store failed altogether, before it could keep or break any promise.
+    #[must_use]
+    pub fn is_of_store(&self) -> bool {
+        self.step == ProbeStep::WriteSmall && self.source.as_ref().is_some_and(BlobError::is_of_store)
+    }
+}
+
 /// How a store treats a second write under one name. Hozon relies on neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwrite {

@@ -2,6 +2,7 @@ use super::BlobError;
 use super::backend::Backend;
 use crate::domain::{BlobId, limits};
 use bytes::Bytes;
+use futures::future::join_all;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use std::mem;
 use std::sync::Arc;
@@ -12,13 +13,51 @@ use tokio::task::JoinHandle;
 ///
 /// A small blob is written with one call. A larger one goes out in parts: one is on its way while the next
 /// fills, and all of them, over all uploads, share one bound. Dropped before the end, it leaves nothing.
+///
+/// With a replica each part goes to both stores at once and is in memory once.
 pub(super) struct Upload {
-    backend: Arc<Backend>,
+    places: Places,
     blob: BlobId,
     filling: Filling,
     written: u64,
     crc: crc_fast::Digest,
     large: Option<Large>,
+}
+
+/// The stores that a blob is written to.
+#[derive(Clone)]
+struct Places {
+    first: Arc<Backend>,
+    replica: Option<Arc<Backend>>,
+}
+
+impl Places {
+    fn all(&self) -> impl Iterator<Item = (Side, &Arc<Backend>)> {
+        std::iter::once((Side::First, &self.first)).chain(self.replica.iter().map(|replica| (Side::Replica, replica)))
+    }
+
+    /// The one with the larger parts, which says how large they are and how many there may be.
+    fn sizing(&self) -> &Arc<Backend> {
+        match &self.replica {
+            Some(replica) if replica.part_bytes > self.first.part_bytes => replica,
+            _ => &self.first,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    First,
+    Replica,
+}
+
+impl Side {
+    fn failed(self, error: BlobError) -> BlobError {
+        match self {
+            Self::First => error,
+            Self::Replica => error.at_replica(),
+        }
+    }
 }
 
 /// What has come in and is not on its way yet.
@@ -29,9 +68,9 @@ struct Filling {
 }
 
 struct Large {
-    // None only once it is completed, or given to the task that aborts it.
-    multipart: Option<Box<dyn MultipartUpload>>,
-    on_its_way: Option<JoinHandle<object_store::Result<()>>>,
+    // Without those that are completed, or given to the task that aborts them.
+    multiparts: Vec<(Side, Box<dyn MultipartUpload>)>,
+    on_its_way: Option<JoinHandle<Result<(), BlobError>>>,
     /// The room that the filling part takes.
     room: Option<OwnedSemaphorePermit>,
     blob: BlobId,
@@ -39,8 +78,18 @@ struct Large {
 
 impl Upload {
     pub(super) fn new(backend: Arc<Backend>, blob: BlobId) -> Self {
+        Self::both(backend, None, blob)
+    }
+
+    /// To a store, and to its replica where there is one. It ends well only if both have everything.
+    pub(super) fn both(first: Arc<Backend>, replica: Option<Arc<Backend>>, blob: BlobId) -> Self {
         let crc = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
-        Self { backend, blob, filling: Filling::default(), written: 0, crc, large: None }
+        Self { places: Places { first, replica }, blob, filling: Filling::default(), written: 0, crc, large: None }
+    }
+
+    /// CRC64NVME over what has come in.
+    pub(super) fn crc(&self) -> u64 {
+        self.crc.finalize()
     }
 
     /// Bytes that have come in.
@@ -57,10 +106,11 @@ impl Upload {
             if self.filling.bytes <= limits::SMALL_BLOB_BYTES_MAX {
                 return Ok(());
             }
-            self.large = Some(Large::begin(&self.backend, self.blob).await?);
+            self.large = Some(Large::begin(&self.places, self.blob).await?);
         }
-        while self.filling.bytes >= self.backend.part_bytes {
-            let part = self.filling.split(self.backend.part_bytes);
+        let part_bytes = self.places.sizing().part_bytes;
+        while self.filling.bytes >= part_bytes {
+            let part = self.filling.split(part_bytes);
             self.ship(part).await?;
         }
         self.take_room().await
@@ -71,9 +121,9 @@ impl Upload {
         let rest = mem::take(&mut self.filling);
         let crc = self.crc.finalize();
         if self.large.is_none() {
-            make_place(&self.backend, self.blob).await?;
-            let put = self.backend.objects.put(&self.backend.path(self.blob), rest.into_payload()).await;
-            return put.map(|_| crc).map_err(|source| BlobError::of_store(self.blob, source));
+            let payload = rest.into_payload();
+            let puts = self.places.all().map(|(side, backend)| put(side, Arc::clone(backend), self.blob, payload.clone()));
+            return all_of(join_all(puts).await).map(|()| crc);
         }
         if rest.bytes > 0 {
             self.ship(rest).await?;
@@ -89,14 +139,17 @@ impl Upload {
         self.take_room().await?;
         let Some(large) = &mut self.large else { return Err(BlobError::Stopping) };
         large.arrived().await?;
-        let Some(multipart) = &mut large.multipart else { return Err(BlobError::Stopping) };
-        let (sending, room) = (multipart.put_part(part.into_payload()), large.room.take());
+        let (payload, blob, room) = (part.into_payload(), self.blob, large.room.take());
+        let sending: Vec<_> = large.multiparts.iter_mut().map(|(side, multipart)| (*side, multipart.put_part(payload.clone()))).collect();
         // A task of its own, so that it goes on while the client's next bytes are awaited, and gives its
         // room back whoever else is waiting for some: otherwise uploads could wait for each other for ever.
         large.on_its_way = Some(tokio::spawn(async move {
-            let sent = sending.await;
+            let sent = sending
+                .into_iter()
+                .map(|(side, part)| async move { part.await.map_err(|source| side.failed(BlobError::of_store(blob, source))) });
+            let sent = join_all(sent).await;
             drop(room);
-            sent
+            all_of(sent)
         }));
         Ok(())
     }
@@ -105,7 +158,7 @@ impl Upload {
         if let Some(large) = &mut self.large
             && large.room.is_none()
         {
-            let room = Arc::clone(&self.backend.parts).acquire_owned().await;
+            let room = Arc::clone(&self.places.sizing().parts).acquire_owned().await;
             large.room = Some(room.map_err(|_closed| BlobError::Stopping)?);
         }
         Ok(())
@@ -113,6 +166,17 @@ impl Upload {
 }
 
 // Not a method: an upload that is borrowed while something is awaited could not move between threads.
+async fn put(side: Side, backend: Arc<Backend>, blob: BlobId, payload: PutPayload) -> Result<(), BlobError> {
+    make_place(&backend, blob).await.map_err(|error| side.failed(error))?;
+    let put = backend.objects.put(&backend.path(blob), payload).await;
+    put.map(drop).map_err(|source| side.failed(BlobError::of_store(blob, source)))
+}
+
+/// Whether all went well. Of two failures the first store's counts.
+fn all_of(done: Vec<Result<(), BlobError>>) -> Result<(), BlobError> {
+    done.into_iter().collect()
+}
+
 async fn make_place(backend: &Backend, blob: BlobId) -> Result<(), BlobError> {
     match &backend.local {
         Some(local) => Arc::clone(local).make_durable(blob).await,
@@ -151,31 +215,42 @@ impl Filling {
 }
 
 impl Large {
-    async fn begin(backend: &Backend, blob: BlobId) -> Result<Self, BlobError> {
-        make_place(backend, blob).await?;
-        let multipart = backend.objects.put_multipart(&backend.path(blob)).await;
-        let multipart = multipart.map_err(|source| BlobError::of_store(blob, source))?;
-        Ok(Self { multipart: Some(multipart), on_its_way: None, room: None, blob })
+    async fn begin(places: &Places, blob: BlobId) -> Result<Self, BlobError> {
+        let mut begun = Self { multiparts: Vec::with_capacity(2), on_its_way: None, room: None, blob };
+        for (side, backend) in places.all() {
+            make_place(backend, blob).await.map_err(|error| side.failed(error))?;
+            // One that has begun is aborted when the other fails.
+            let multipart = backend.objects.put_multipart(&backend.path(blob)).await;
+            begun.multiparts.push((side, multipart.map_err(|source| side.failed(BlobError::of_store(blob, source)))?));
+        }
+        Ok(begun)
     }
 
     async fn arrived(&mut self) -> Result<(), BlobError> {
         let Some(sending) = self.on_its_way.take() else { return Ok(()) };
-        let sent = sending.await.map_err(|_cancelled| BlobError::Stopping)?;
-        sent.map_err(|source| BlobError::of_store(self.blob, source))
+        sending.await.map_err(|_cancelled| BlobError::Stopping)?
     }
 
     async fn complete(&mut self) -> Result<(), BlobError> {
         self.arrived().await?;
-        let Some(multipart) = &mut self.multipart else { return Err(BlobError::Stopping) };
-        multipart.complete().await.map_err(|source| BlobError::of_store(self.blob, source))?;
-        self.multipart = None;
-        Ok(())
+        let blob = self.blob;
+        let completing = self.multiparts.iter_mut().map(|(side, multipart)| {
+            let side = *side;
+            async move { multipart.complete().await.map(drop).map_err(|source| side.failed(BlobError::of_store(blob, source))) }
+        });
+        let done = join_all(completing).await;
+        let mut each = done.iter();
+        self.multiparts.retain(|_| each.next().is_none_or(Result::is_err));
+        all_of(done)
     }
 }
 
 impl Drop for Large {
     fn drop(&mut self) {
-        let Some(mut multipart) = self.multipart.take() else { return };
+        let multiparts = mem::take(&mut self.multiparts);
+        if multiparts.is_empty() {
+            return;
+        }
         let (sending, blob) = (self.on_its_way.take(), self.blob);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         drop(runtime.spawn(async move {
@@ -183,8 +258,10 @@ impl Drop for Large {
                 // Whether the part arrived does not matter any more, only that it is over.
                 let _sent = sending.await;
             }
-            if let Err(error) = multipart.abort().await {
-                tracing::info!(%blob, %error, "an upload that was given up may have left parts in the store");
+            for (side, mut multipart) in multiparts {
+                if let Err(error) = multipart.abort().await {
+                    tracing::info!(%blob, ?side, %error, "an upload that was given up may have left parts in the store");
+                }
             }
         }));
     }

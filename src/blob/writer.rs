@@ -1,6 +1,7 @@
-use super::BlobError;
 use super::backend::Backend;
+use super::replica::Replica;
 use super::upload::Upload;
+use super::{BlobError, ReplicaMode};
 use crate::domain::{AttemptId, BlobId, Location};
 use crate::seal::{SealedEnd, SealedSegment};
 use std::fmt;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 #[must_use = "a blob exists only once its writer has finished"]
 pub struct BlobWriter {
     upload: Upload,
+    replica: Option<Arc<Replica>>,
     blob: BlobId,
     attempt: Option<AttemptId>,
 }
@@ -27,8 +29,10 @@ pub struct Stored {
 }
 
 impl BlobWriter {
-    pub(super) fn new(backend: Arc<Backend>, blob: BlobId) -> Self {
-        Self { upload: Upload::new(backend, blob), blob, attempt: None }
+    pub(super) fn new(first: Arc<Backend>, replica: Option<Arc<Replica>>, blob: BlobId) -> Self {
+        let both = replica.as_ref().filter(|replica| replica.mode() == ReplicaMode::Before);
+        let upload = Upload::both(first, both.map(|replica| Arc::clone(replica.backend())), blob);
+        Self { upload, replica, blob, attempt: None }
     }
 
     /// Takes the next segment of the frame. Waits where the store, or the memory of all writes, is full.
@@ -41,8 +45,12 @@ impl BlobWriter {
         if !is_next {
             return Err(BlobError::NotAFrame { blob: self.blob });
         }
+        if self.attempt.is_none() {
+            self.check_replica()?;
+        }
         self.attempt = Some(segment.attempt());
-        self.upload.push(segment.into_bytes()).await
+        let pushed = self.upload.push(segment.into_bytes()).await;
+        self.counted(pushed)
     }
 
     /// Makes the frame durable: content, name and directories.
@@ -56,7 +64,11 @@ impl BlobWriter {
         if self.attempt != Some(end.attempt()) || length != end.frame_length() {
             return Err(BlobError::NotAFrame { blob: self.blob });
         }
-        let crc = self.upload.finish().await?;
+        let (replica, finished) = (self.replica, self.upload.finish().await);
+        let crc = counted(replica.as_deref(), finished)?;
+        if let Some(replica) = replica.filter(|replica| replica.mode() == ReplicaMode::Behind) {
+            replica.follow(self.blob, crc);
+        }
         Ok(Stored {
             location: Location { blob: self.blob, offset: 0, length },
             attempt: end.attempt(),
@@ -66,6 +78,26 @@ impl BlobWriter {
             crc,
         })
     }
+
+    /// Nothing is written to a replica that may be another store's, and nothing is acknowledged without one that is
+    /// written before.
+    fn check_replica(&self) -> Result<(), BlobError> {
+        match self.replica.as_deref() {
+            Some(replica) if replica.mode() == ReplicaMode::Before => counted(Some(replica), replica.admitted().map(drop)),
+            _ => Ok(()),
+        }
+    }
+
+    fn counted<T>(&self, done: Result<T, BlobError>) -> Result<T, BlobError> {
+        counted(self.replica.as_deref(), done)
+    }
+}
+
+fn counted<T>(replica: Option<&Replica>, done: Result<T, BlobError>) -> Result<T, BlobError> {
+    if let (Err(BlobError::Replica(_)), Some(replica)) = (&done, replica) {
+        replica.meters().replica_error();
+    }
+    done
 }
 
 impl fmt::Debug for BlobWriter {

@@ -44,6 +44,7 @@ enum Outcome {
 }
 
 const PAIRING: &str = "index and store";
+const REPLICA_MARKER: &str = "store and replica";
 /// 2024-01-01: a clock before it has not been set.
 const CLOCK_FLOOR: UtcTime = UtcTime::from_micros(1_704_067_200_000_000);
 
@@ -98,8 +99,14 @@ async fn look(settings: &Settings, progress: &ProgressBar, findings: &mut Vec<Fi
     };
     findings.extend(found);
     progress.set_message("store: writing, reading and deleting test objects");
-    let (found, store) = store(&settings.store).await;
+    let (found, store) = store("store", &settings.store).await;
     findings.push(found);
+    if let Some(settings) = &settings.replica {
+        progress.set_message("replica: writing, reading and deleting test objects");
+        let (found, replica) = self::store("replica", &settings.store).await;
+        findings.push(found);
+        findings.extend(one_store(store.as_ref(), replica.as_ref()).await);
+    }
     if let (index, Some(store)) = (index, store) {
         findings.extend(pairing(index, store).await);
     }
@@ -184,20 +191,29 @@ fn finding(check: engine::Check) -> Finding {
     Finding { check: check.name, result, detail: check.detail }
 }
 
-async fn store(settings: &BlobSettings) -> (Finding, Option<BlobStore>) {
-    if let BlobSettings::Local { directory } = settings
-        && !directory.exists()
-    {
-        return (good("store", format!("{} will be made at the first start", directory.display())), None);
+async fn store(check: &'static str, settings: &BlobSettings) -> (Finding, Option<BlobStore>) {
+    if let Some(directory) = settings.directory().filter(|directory| !directory.exists()) {
+        return (good(check, format!("{} will be made at the first start", directory.display())), None);
     }
     let store = match BlobStore::open(settings) {
         Ok(store) => store,
-        Err(error) => return (bad("store", &error), None),
+        Err(error) => return (bad(check, &error), None),
     };
     match store.probe(SystemClock.now()).await {
-        Ok(_) => (good("store", "keeps its promises".to_owned()), Some(store)),
-        Err(error) => (bad("store", &error), None),
+        Ok(_) => (good(check, "keeps its promises".to_owned()), Some(store)),
+        Err(error) => (bad(check, &error), None),
     }
+}
+
+/// Whether store and replica are those of each other. A replica without a marker is seen to at the start.
+async fn one_store(store: Option<&BlobStore>, replica: Option<&BlobStore>) -> Option<Finding> {
+    let (store, replica) = (store?.marker().await.ok()??, replica?.marker().await.ok()??);
+    Some(if store.store == replica.store {
+        good(REPLICA_MARKER, format!("both are store {}", store.store))
+    } else {
+        let detail = format!("the store is {}, and the replica one of {}: nothing will be written to it", store.store, replica.store);
+        Finding { check: REPLICA_MARKER, result: Outcome::Bad, detail }
+    })
 }
 
 /// Whether index and store belong together. A gateway that runs has been asked already.

@@ -2,8 +2,9 @@
 
 use super::Profile;
 use super::raw::{
-    Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Scrub, Seal, Store, Tls,
+    Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Scrub, Seal, Tls,
 };
+use super::stores::Store;
 use super::within::Within;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ impl Default for Raw {
             admin: Admin::default(),
             index: Index::default(),
             store: Store::default(),
+            replica: None,
             root: Root::default(),
             keys: Keys::default(),
             seal: Seal::default(),
@@ -96,7 +98,17 @@ pub(super) fn database_answer_secs() -> Within<1, 300> {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { directory: PathBuf::from("/var/lib/hozon/blobs"), s3: None }
+        Self {
+            directory: PathBuf::from("/var/lib/hozon/blobs"),
+            connect_secs_max: Within::near(5),
+            answer_secs_max: Within::near(30),
+            request_secs_max: Within::near(300),
+            retries_max: Within::near(3),
+            retry_secs_max: Within::near(20),
+            s3: None,
+            azure: None,
+            gcs: None,
+        }
     }
 }
 

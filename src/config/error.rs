@@ -59,6 +59,15 @@ pub enum Conflict {
     /// Plain HTTP where others can listen.
     #[error("listener.tls = \"off\" is only possible where listener.address is on loopback")]
     PlainBeyondLoopback,
+    /// More than one remote store where one is meant.
+    #[error("store names more than one remote store: there can be one of s3, azure and gcs")]
+    SeveralStores,
+    /// No place for the replica, or more than one.
+    #[error("replica names no place, or more than one: there must be one of directory, s3, azure and gcs")]
+    ReplicaPlace,
+    /// The replica is where the store is.
+    #[error("replica is the same place as store, or within it: it would be lost with it")]
+    ReplicaIsStore,
 }
 
 impl ConfigError {

@@ -1,4 +1,5 @@
 use super::Profile;
+use super::stores::{Replica, Store};
 use super::within::Within;
 use crate::blob::Transport;
 use http::Uri;
@@ -18,6 +19,8 @@ pub(super) struct Raw {
     pub(super) admin: Admin,
     pub(super) index: Index,
     pub(super) store: Store,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replica: Option<Replica>,
     pub(super) root: Root,
     pub(super) keys: Keys,
     pub(super) seal: Seal,
@@ -157,28 +160,6 @@ pub(super) struct Postgres {
     pub(super) connect_secs_max: Within<1, 60>,
     #[serde(default = "super::defaults::database_answer_secs")]
     pub(super) answer_secs_max: Within<1, 300>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Store {
-    pub(super) directory: PathBuf,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) s3: Option<S3Store>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct S3Store {
-    pub(super) endpoint: Endpoint,
-    pub(super) bucket: String,
-    pub(super) region: String,
-    pub(super) access_key_id: String,
-    pub(super) secret_key_file: PathBuf,
-    #[serde(default)]
-    pub(super) prefix: String,
-    #[serde(default)]
-    pub(super) ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ const NEED_RESTART: &[(&str, Differs)] = &[
     ("admin.metrics_listen", |old, new| old.metrics_listen != new.metrics_listen),
     ("index", |old, new| old.index != new.index),
     ("store", |old, new| old.store != new.store),
+    ("replica", |old, new| old.replica != new.replica),
     ("root.key_file", |old, new| old.root.key_file != new.root.key_file),
     ("root.passphrase_file", |old, new| old.root.passphrase_file != new.root.passphrase_file),
     ("keys.lease_secs", |old, new| old.leases != new.leases),
@@ -30,7 +31,8 @@ fn versions(settings: &Settings) -> Option<crate::listener::TlsVersions> {
 }
 
 impl Settings {
-    /// The names of all settings that a running gateway cannot take over; `index` and `store` stand for their whole sections.
+    /// The names of all settings that a running gateway cannot take over; `index`, `store` and `replica` stand for their whole
+    /// sections.
     pub fn needing_restart() -> impl Iterator<Item = &'static str> {
         NEED_RESTART.iter().map(|(name, _)| *name)
     }

@@ -2,7 +2,8 @@ use super::Profile;
 use super::catalogue;
 use super::error::{ConfigError, Conflict};
 use super::raw::{Cipher, Cors, DatabaseHost, Form, Index, Level, Listener, Raw, Scrub, Tls};
-use crate::blob::{BlobSettings, S3Settings};
+use super::stores;
+use crate::blob::{BlobSettings, ReplicaSettings};
 use crate::domain::{JobTypes, RecordClasses};
 use crate::engine::{IndexSettings, PostgresSettings, PostgresTls, SqliteSettings};
 use crate::leases::LeaseSettings;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub index: IndexSettings,
     /// Where blobs are.
     pub store: BlobSettings,
+    /// The second store that holds the same blobs; none unless set up.
+    pub replica: Option<ReplicaSettings>,
     /// Where the root key is.
     pub root: RootSettings,
     /// How long unwrapped tenant keys are held without asking again.
@@ -147,19 +150,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
     }
     // An absolute path stays as it is.
     let place = |path: PathBuf| file.parent().map_or_else(|| path.clone(), |dir| dir.join(&path));
-    let store = match raw.store.s3 {
-        None => BlobSettings::Local { directory: place(raw.store.directory) },
-        Some(s3) => BlobSettings::S3(S3Settings {
-            endpoint: Some(s3.endpoint.url),
-            bucket: s3.bucket,
-            region: s3.region,
-            access_key_id: s3.access_key_id,
-            secret_file: place(s3.secret_key_file),
-            prefix: s3.prefix,
-            transport: s3.endpoint.transport,
-            ca: s3.ca.map(place),
-        }),
-    };
+    let (store, replica) = stores::stores(raw.store, raw.replica, place).map_err(conflict)?;
     Ok(Settings {
         profile: raw.profile,
         region: raw.region.0,
@@ -170,6 +161,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
         metrics_listen: raw.admin.metrics_listen.map(|address| address.0),
         index: index(raw.index, place).map_err(conflict)?,
         store,
+        replica,
         root: RootSettings { key_file: place(raw.root.key_file), passphrase_file: raw.root.passphrase_file.map(place) },
         leases: LeaseSettings { life: raw.keys.lease_secs.seconds() },
         aead: match raw.seal.cipher {

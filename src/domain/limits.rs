@@ -34,10 +34,16 @@ pub const SMALL_BLOB_BYTES_MAX: usize = (1 << 20) + (64 << 10);
 pub const LOCAL_WRITE_BYTES: usize = 256 << 10;
 /// Bytes of a part that is sent to a remote store (S3: at least 5 MiB, at most 10,000 parts; the largest frame has 650).
 pub const REMOTE_PART_BYTES: usize = 8 << 20;
-/// Bytes of all parts on their way to the store, over all writes: more writes wait for their turn.
+/// Bytes of all parts on their way to one store, or to it and its replica, over all writes: more writes wait for their turn.
 pub const WRITE_MEMORY_BYTES_MAX: usize = 96 << 20;
 /// Bytes of one read from the store; the manifest of a version with 10,000 parts is the largest.
 pub const READ_BYTES_MAX: u64 = 8 << 20;
+/// Bytes of one read while a whole blob is copied to another store.
+pub const COPY_BYTES: u64 = 2 << 20;
+/// Names of blobs that wait to be copied to the replica; the rest is left to reconciliation.
+pub const REPLICA_WAITING_MAX: usize = 65_536;
+/// How long reads ask the replica first after the first store has failed.
+pub const STORE_REST: Duration = Duration::from_secs(5);
 /// A condemned blob is deleted after this long, so that a get that had begun can end.
 pub const CONDEMNED_AGE_MIN: Duration = Duration::from_secs(3_600);
 /// Blobs that one question to the index is about: a few milliseconds of its writer.

@@ -55,6 +55,12 @@ pub(super) const SPARED_BLOBS: Meter =
     meter("spared_blobs", "Blobs found condemned though a row names them, which hozon never does: somebody wrote to the index", None, &[]);
 pub(super) const COLLECTOR_HELD: Meter =
     meter("collector_held", "1 while nothing is collected, because the index is not the newest that the store has seen", None, &[]);
+pub(super) const REPLICA_BEHIND: Meter =
+    meter("replica_behind", "Bodies that this node has stored and the replica does not have yet", None, &[]);
+pub(super) const REPLICA_FAILOVERS: Meter =
+    meter("replica_failovers", "Reads that the replica answered, because the first store failed, was late or lacked the body", None, &[]);
+pub(super) const REPLICA_ERRORS: Meter =
+    meter("replica_errors", "Writes, copies, deletions and reads that failed at the replica", None, &[]);
 pub(super) const DEPENDENCY_UP: Meter =
     meter("dependency_up", "1 while what the gateway needs answered when it was last asked: at each scrape", None, &["dependency"]);
 pub(super) const SCRUB_READ: Meter = meter("scrub_read", "Stored bytes that the scrub has read and compared", BYTES_UNIT, &[]);
@@ -90,6 +96,9 @@ pub const TABLE: &[Meter] = &[
     DELETED_BLOBS,
     SPARED_BLOBS,
     COLLECTOR_HELD,
+    REPLICA_BEHIND,
+    REPLICA_FAILOVERS,
+    REPLICA_ERRORS,
     DEPENDENCY_UP,
     SCRUB_READ,
     SCRUB_COVERAGE,

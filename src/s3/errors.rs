@@ -146,9 +146,12 @@ impl From<BlobError> for Fault {
     fn from(error: BlobError) -> Self {
         match &error {
             BlobError::Full | BlobError::Store { .. } | BlobError::List(_) | BlobError::Stopping => unavailable("object store", &error),
-            BlobError::Missing { .. } | BlobError::Truncated { .. } | BlobError::Range { .. } | BlobError::NotAFrame { .. } => {
-                internal(&error)
-            }
+            BlobError::Replica(_) | BlobError::NotAdmitted => unavailable("replica", &error),
+            BlobError::Missing { .. }
+            | BlobError::Truncated { .. }
+            | BlobError::Range { .. }
+            | BlobError::NotAFrame { .. }
+            | BlobError::Altered { .. } => internal(&error),
         }
     }
 }

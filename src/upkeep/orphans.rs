@@ -24,7 +24,7 @@ pub struct Orphans {
 /// What one pass did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OrphanReport {
-    /// Blobs that the store listed.
+    /// Blobs that the store listed, and its replica.
     pub listed: u64,
     /// Of these, blobs too young to be judged.
     pub young: u64,
@@ -86,7 +86,14 @@ impl Orphans {
         // Before anything is condemned, so that only what an earlier pass condemned is deleted.
         self.delete(&mut report).await?;
         self.condemn(&mut report).await?;
-        report.unfinished = self.blobs.remove_unfinished(self.clock.now().minus(limits::ORPHAN_AGE_MIN)).await?;
+        let before = self.clock.now().minus(limits::ORPHAN_AGE_MIN);
+        report.unfinished = self.blobs.remove_unfinished(before).await?;
+        if let Some(replica) = self.blobs.admitted_replica() {
+            match replica.remove_unfinished(before).await {
+                Ok(removed) => report.unfinished += removed,
+                Err(error) => tracing::warn!(error = causes(&error), "the replica was not searched for writes that were cut off"),
+            }
+        }
         Ok(report)
     }
 
@@ -129,11 +136,26 @@ impl Orphans {
         }
     }
 
+    /// Looks at each store alone: what one has and the other lacks is an orphan all the same.
     async fn condemn(&self, report: &mut OrphanReport) -> Result<(), OrphansError> {
+        self.condemn_in(&self.blobs.from_first(), report).await?;
+        if let Some(replica) = self.blobs.admitted_replica()
+            && let Err(error) = self.condemn_in(&replica, report).await
+        {
+            match error {
+                // The store's own orphans need not wait for a replica that is away.
+                OrphansError::Blob(error) => tracing::warn!(error = causes(&error), "the replica was not searched for orphans"),
+                error => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn condemn_in(&self, store: &BlobStore, report: &mut OrphanReport) -> Result<(), OrphansError> {
         let now = self.clock.now();
         let before = now.minus(limits::ORPHAN_AGE_MIN);
         let mut old = Vec::with_capacity(limits::ORPHAN_BATCH);
-        let mut listed = self.blobs.list(Scope::All);
+        let mut listed = store.list(Scope::All);
         while let Some(found) = listed.try_next().await? {
             report.listed += 1;
             // Both must be old: a copied store has new times, and a store's clock may be wrong.

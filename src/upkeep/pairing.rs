@@ -1,5 +1,5 @@
 use crate::blob::{BlobError, BlobStore, MarkerError, Scope, StoreMarker};
-use crate::domain::{StoreId, TenantId};
+use crate::domain::{StoreId, TenantId, causes};
 use crate::engine::{Changed, Engine, EngineError, Events, StoreRow};
 use futures::TryStreamExt;
 use std::future::ready;
@@ -78,6 +78,20 @@ pub enum PairingError {
         /// The index's store.
         index: StoreId,
     },
+    /// The replica is another store's.
+    #[error(
+        "the index belongs to store {index}, and the replica is one of store {replica}: it is not the right one, and \
+         nothing is written to it"
+    )]
+    OtherReplica {
+        /// The index's store.
+        index: StoreId,
+        /// The store that the replica says it is one of.
+        replica: StoreId,
+    },
+    /// The replica has no marker, and holds bodies.
+    #[error("the replica holds bodies and has no marker: it is somebody else's, or lost its marker; give an empty one")]
+    UnmarkedReplica,
     /// They belong together already, or to others than was said.
     #[error("the store is not as was said, or belongs to the index already: look again")]
     NotAsSaid,
@@ -136,6 +150,43 @@ impl Pairing {
         }
     }
 
+    /// Sees that the replica, if there is one, is one of the index's store, and lets it be written then. A new one is
+    /// marked. Whether it was; not where it cannot be asked now, so that this is to be tried again.
+    ///
+    /// # Errors
+    /// [`PairingError`] when it is another store's: then nothing is ever written to it.
+    pub async fn admit_replica(&self) -> Result<bool, PairingError> {
+        let Some(replica) = self.blobs.from_replica() else { return Ok(true) };
+        if self.blobs.admitted_replica().is_some() {
+            return Ok(true);
+        }
+        let index = self.engine.store().await?.ok_or(PairingError::Unpaired)?;
+        match admissible(&replica, index).await {
+            Ok(()) => self.blobs.admit_replica(),
+            Err(PairingError::Blob(error)) => {
+                tracing::error!(error = causes(&error), "the replica cannot be asked whose it is: nothing is written to it yet");
+                return Ok(false);
+            }
+            Err(PairingError::Marker(error @ MarkerError::Store(_))) => {
+                tracing::error!(error = causes(&error), "the replica cannot be asked whose it is: nothing is written to it yet");
+                return Ok(false);
+            }
+            Err(other) => return Err(other),
+        }
+        Ok(true)
+    }
+
+    /// Writes the marker, to the replica as well. There an older one does no harm.
+    async fn mark(&self, marker: StoreMarker) -> Result<(), MarkerError> {
+        self.blobs.mark(marker).await?;
+        if let Some(replica) = self.blobs.admitted_replica()
+            && let Err(error) = replica.mark(marker).await
+        {
+            tracing::warn!(error = causes(&error), "the replica's marker could not be written");
+        }
+        Ok(())
+    }
+
     /// How they stand to each other now. Changes nothing.
     ///
     /// # Errors
@@ -166,7 +217,7 @@ impl Pairing {
             let next = StoreRow { generation: row.generation + 1, ..row };
             // The index first: dying here leaves it ahead of the marker, which is as good as level.
             if self.engine.set_store(Some(row), next, Events::default()).await? == Changed::Done {
-                self.blobs.mark(marker_of(next)).await?;
+                self.mark(marker_of(next)).await?;
                 self.seen.store(newest, Ordering::Relaxed);
                 return Ok(Agreement::Current(next));
             }
@@ -196,7 +247,7 @@ impl Pairing {
         if self.engine.set_store(Some(row), next, events).await? == Changed::Conflict {
             return Err(PairingError::NotAsSaid);
         }
-        self.blobs.mark(marker_of(next)).await?;
+        self.mark(marker_of(next)).await?;
         Ok(Agreement::Current(next))
     }
 
@@ -219,7 +270,7 @@ impl Pairing {
         }
         let seen = marker.map_or(1, |marker| marker.generation);
         if marker.is_none() {
-            self.blobs.mark(StoreMarker { store: id, generation: seen }).await?;
+            self.mark(StoreMarker { store: id, generation: seen }).await?;
         }
         Ok(Agreement::Behind { index, seen })
     }
@@ -250,7 +301,7 @@ impl Pairing {
             return Ok(());
         }
         // Dying here leaves an index with a store that has no marker and no bodies: the next start writes it.
-        Ok(self.blobs.mark(StoreMarker { store: index.id, generation: marker }).await?)
+        Ok(self.mark(StoreMarker { store: index.id, generation: marker }).await?)
     }
 }
 
@@ -263,6 +314,16 @@ pub async fn fits_new_index(blobs: &BlobStore) -> Result<(), PairingError> {
         return Err(PairingError::NewIndex { store: marker.store });
     }
     if holds_bodies(blobs).await? { Err(PairingError::EmptyIndex) } else { Ok(()) }
+}
+
+/// Whether a replica is one of the store that `index` names. One that is empty becomes one.
+async fn admissible(replica: &BlobStore, index: StoreRow) -> Result<(), PairingError> {
+    match replica.marker().await? {
+        Some(marker) if marker.store == index.id => Ok(()),
+        Some(marker) => Err(PairingError::OtherReplica { index: index.id, replica: marker.store }),
+        None if holds_bodies(replica).await? => Err(PairingError::UnmarkedReplica),
+        None => Ok(replica.mark(marker_of(index)).await?),
+    }
 }
 
 /// The generation with which a store without a marker is marked, if it may be.

@@ -5,6 +5,7 @@
 
 mod pace;
 mod pass;
+mod repair;
 mod report;
 mod status;
 
@@ -14,7 +15,6 @@ use crate::blob::{BlobError, BlobStore, ListedBlob, Scope};
 use crate::domain::{BucketId, Clock, Live, Location, NodeId, TenantId, causes, limits};
 use crate::engine::{Engine, EngineError, Events, FrameRow, JobKind, JobSave, JobWanted};
 use crate::meters::Meters;
-use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use pace::Pace;
 use pass::{Pass, Place};
@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+pub use repair::{FromReplica, NoReplica, Repair};
 pub use report::{Damage, Finding, FindingState, ScrubReport};
 pub use status::{ScrubStanding, ScrubStatus};
 
@@ -56,24 +57,6 @@ pub struct ScrubBounds {
 impl Default for ScrubBounds {
     fn default() -> Self {
         Self { lease: limits::JOB_LEASE, batch_frames: limits::SCRUB_BATCH_FRAMES, batch_bytes: limits::SCRUB_BATCH_BYTES }
-    }
-}
-
-/// Puts a damaged frame back from another place that has it. The scrub reads it again before it believes it.
-#[async_trait]
-pub trait Repair: Send + Sync + std::fmt::Debug {
-    /// Puts the frame at `location` back, whose bytes have the CRC64NVME `stored_crc`. Whether it did.
-    async fn repair(&self, location: &Location, stored_crc: u64) -> Result<bool, BlobError>;
-}
-
-/// No other place has anything.
-#[derive(Debug, Clone, Copy)]
-pub struct NoReplica;
-
-#[async_trait]
-impl Repair for NoReplica {
-    async fn repair(&self, _location: &Location, _stored_crc: u64) -> Result<bool, BlobError> {
-        Ok(false)
     }
 }
 
@@ -301,7 +284,10 @@ impl Scrub {
     /// What is wrong with a frame.
     async fn look(&self, frame: &FrameRow) -> Result<Option<Damage>, ScrubError> {
         match self.crc(&frame.location).await {
-            Ok(crc) if crc == frame.stored_crc => Ok(None),
+            Ok(crc) if crc == frame.stored_crc => {
+                self.fill(frame).await;
+                Ok(None)
+            }
             Ok(_other) => Ok(Some(Damage::Changed)),
             Err(BlobError::Missing { .. }) => Ok(Some(Damage::Missing)),
             Err(BlobError::Truncated { .. } | BlobError::Range { .. }) => Ok(Some(Damage::Truncated)),
@@ -310,6 +296,13 @@ impl Scrub {
                 Ok(Some(Damage::Unreadable))
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives the other place a sound frame that it lacks. It is tried again in the next pass.
+    async fn fill(&self, frame: &FrameRow) {
+        if let Err(error) = self.parts.repair.fill(&frame.location, frame.stored_crc).await {
+            tracing::warn!(error = causes(&error), "a stored frame could not be copied to the replica");
         }
     }
 

@@ -35,7 +35,16 @@ pub(crate) enum Fault {
     Blind,
     /// Deletes are acknowledged and do nothing.
     Sticky,
+    /// Everything fails.
+    Away,
+    /// Reads are never answered.
+    Silent,
+    /// Reads are answered after [`SLOW`].
+    Slow,
 }
+
+/// How long a slow store takes.
+pub(crate) const SLOW: std::time::Duration = std::time::Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct Faults {
@@ -43,6 +52,8 @@ pub(crate) struct Faults {
     first: Mutex<Vec<(Path, Bytes)>>,
     pub(crate) aborted: AtomicUsize,
     pub(crate) completed: AtomicUsize,
+    /// Reads that were asked for.
+    pub(crate) reads: AtomicUsize,
     held: AtomicUsize,
     pub(crate) held_max: AtomicUsize,
     /// Parts wait here; closed gates stand for a slow store.
@@ -62,6 +73,7 @@ impl FailingStore {
             first: Mutex::default(),
             aborted: AtomicUsize::new(0),
             completed: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             held_max: AtomicUsize::new(0),
             gate: Semaphore::new(1_000_000),
@@ -83,7 +95,7 @@ impl Faults {
         if self.is(Fault::Full) {
             return Err(failure(io::ErrorKind::StorageFull));
         }
-        if self.is(Fault::Lost) { Err(failure(io::ErrorKind::ConnectionReset)) } else { Ok(()) }
+        if self.is(Fault::Lost) || self.is(Fault::Away) { Err(failure(io::ErrorKind::ConnectionReset)) } else { Ok(()) }
     }
 
     fn after_write(&self) -> Result<()> {
@@ -122,6 +134,16 @@ impl ObjectStore for FailingStore {
     }
 
     async fn get_opts(&self, location: &Path, mut options: GetOptions) -> Result<GetResult> {
+        self.faults.reads.fetch_add(1, Ordering::SeqCst);
+        if self.faults.is(Fault::Away) {
+            return Err(failure(io::ErrorKind::ConnectionRefused));
+        }
+        if self.faults.is(Fault::Silent) {
+            std::future::pending::<()>().await;
+        }
+        if self.faults.is(Fault::Slow) {
+            tokio::time::sleep(SLOW).await;
+        }
         if self.faults.is(Fault::Stale) {
             let first = self.faults.first.lock().unwrap().iter().find(|(path, _)| path == location).map(|(_, bytes)| bytes.clone());
             let old: Arc<dyn ObjectStore> = Arc::new(object_store::memory::InMemory::new());
@@ -137,10 +159,16 @@ impl ObjectStore for FailingStore {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        if self.faults.is(Fault::Away) {
+            return Box::pin(futures::stream::once(async { Err(failure(io::ErrorKind::ConnectionRefused)) }));
+        }
         if self.faults.is(Fault::Sticky) { locations } else { self.inner.delete_stream(locations) }
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        if self.faults.is(Fault::Away) {
+            return Box::pin(futures::stream::once(async { Err(failure(io::ErrorKind::ConnectionRefused)) }));
+        }
         if self.faults.is(Fault::Blind) { Box::pin(futures::stream::empty()) } else { self.inner.list(prefix) }
     }
 

@@ -1,5 +1,5 @@
 use super::frames::{NOW, Version, blob};
-use hozon::blob::{BlobError, BlobSettings, BlobStore, OpenStoreError, S3Settings, Scope, Transport};
+use hozon::blob::{BlobError, BlobSettings, BlobStore, OpenStoreError, Scope};
 use hozon::domain::{Location, UtcTime};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -146,42 +146,5 @@ fn a_directory_that_cannot_be_made_is_refused() {
     for path in [file.clone(), file.join("below")] {
         let opened = BlobStore::open(&BlobSettings::Local { directory: path });
         assert!(matches!(opened, Err(OpenStoreError::Directory { .. })));
-    }
-}
-
-#[cfg(not(feature = "s3-store"))]
-#[test]
-fn a_store_that_is_not_built_in_is_refused_by_name() {
-    let settings = s3_settings(Path::new("/nonexistent"));
-    let opened = BlobStore::open(&BlobSettings::S3(settings));
-    assert!(matches!(opened, Err(OpenStoreError::NotBuiltIn)));
-}
-
-#[cfg(feature = "s3-store")]
-#[test]
-fn the_secret_of_a_remote_store_must_be_private() {
-    use std::os::unix::fs::PermissionsExt;
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("secret");
-    std::fs::write(&path, "secret\n").unwrap();
-    let open = || BlobStore::open(&BlobSettings::S3(s3_settings(&path)));
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(matches!(open(), Err(OpenStoreError::OpenToOthers { .. })));
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    assert!(open().is_ok());
-    std::fs::write(&path, "\n").unwrap();
-    assert!(matches!(open(), Err(OpenStoreError::NoSecret { .. })));
-}
-
-fn s3_settings(secret_file: &Path) -> S3Settings {
-    S3Settings {
-        endpoint: Some("https://127.0.0.1:1".to_owned()),
-        bucket: "blobs".to_owned(),
-        region: "us-east-1".to_owned(),
-        access_key_id: "id".to_owned(),
-        secret_file: secret_file.to_owned(),
-        prefix: String::new(),
-        transport: Transport::Tls,
-        ca: None,
     }
 }

@@ -6,9 +6,13 @@ mod failing_store;
 mod failures;
 mod frames;
 mod local;
+#[cfg(feature = "s3-store")]
+mod patience;
 mod probe;
 #[cfg(feature = "s3-store")]
 mod remote;
+mod remotes;
+mod replica;
 #[cfg(feature = "s3-store")]
 #[path = "../support/weed.rs"]
 #[expect(dead_code, reason = "other suites use other parts of it")]

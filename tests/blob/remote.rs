@@ -1,7 +1,7 @@
 use super::frames::{NOW, Version, body};
 use super::weed::{ACCESS_KEY, BUCKET, Door, Weed};
 use futures::TryStreamExt;
-use hozon::blob::{BlobError, BlobSettings, BlobStore, S3Settings, Scope, Transport};
+use hozon::blob::{BlobError, BlobSettings, BlobStore, Patience, S3Settings, Scope, Transport};
 use hozon::domain::Location;
 
 fn open(weed: &Weed) -> BlobStore {
@@ -14,6 +14,7 @@ fn open(weed: &Weed) -> BlobStore {
         prefix: "test".to_owned(),
         transport: Transport::PlainHttp,
         ca: None,
+        patience: Patience::default(),
     };
     BlobStore::open(&BlobSettings::S3(settings)).unwrap()
 }
