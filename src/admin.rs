@@ -4,6 +4,7 @@
 //! it. Whatever is changed of a tenant stands in that tenant's audit log; looking at people and settings does not. The command line is a client of it.
 //! Metrics and health may be had on loopback TCP as well. Ways in: [`Admin`], [`Exposed`].
 
+mod backup;
 mod buckets;
 mod credentials;
 mod exposed;
@@ -19,6 +20,7 @@ mod tenants;
 pub mod wire;
 
 use crate::audit::Journal;
+use crate::backup::Keeper;
 use crate::blob::BlobStore;
 use crate::domain::{Clock, JobTypes, Live, RecordClasses, limits};
 use crate::engine::Engine;
@@ -40,6 +42,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use backup::made_anew;
 pub use exposed::Exposed;
 pub use socket::AdminError;
 pub use store::adopt;
@@ -65,6 +68,8 @@ pub struct AdminServices {
     pub pairing: Arc<Pairing>,
     /// Reads stored bodies again.
     pub scrub: Arc<Scrub>,
+    /// Keeps a backup of the index, where one is set up.
+    pub keeper: Option<Arc<Keeper>>,
     /// Metrics.
     pub meters: Arc<Meters>,
     /// The job types that people may have.

@@ -3,6 +3,7 @@
 mod chores;
 mod error;
 mod notify;
+mod recovery;
 mod reload;
 mod services;
 
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 pub use error::StartError;
 pub use notify::{Supervisor, SupervisorError};
+pub use recovery::{CheckedPiece, Recovery, RecoveryError, Wanted, check, recover, shelf};
 pub use reload::Reload;
 pub use services::{Services, apart};
 
@@ -174,6 +176,7 @@ fn admin_services(services: &Services) -> AdminServices {
         blobs: services.blobs.clone(),
         pairing: Arc::clone(&services.pairing),
         scrub: Arc::clone(&services.scrub),
+        keeper: services.keeper.clone(),
         meters: Arc::clone(&services.meters),
         job_types: services.job_types.clone(),
         record_classes: services.classes.clone(),

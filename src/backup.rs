@@ -12,6 +12,8 @@ mod name;
 mod piece;
 mod plan;
 mod recover;
+mod restore;
+mod settings;
 mod shelf;
 
 pub use error::BackupError;
@@ -21,4 +23,6 @@ pub use name::{PieceKind, PieceName};
 pub use piece::{Counts, PieceFacts, PieceReader};
 pub use plan::Plan;
 pub use recover::{Filled, fill};
+pub use restore::{Restored, restore};
+pub use settings::BackupSettings;
 pub use shelf::{Chain, Shelf};

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod audit;
+mod backup;
 mod bucket;
 mod credential;
 mod demo;
@@ -14,6 +15,7 @@ mod operator;
 mod output;
 mod principal;
 mod ready;
+mod recover;
 mod root;
 mod scrub;
 mod serve;
@@ -59,6 +61,9 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             Command::Doctor(asked) => doctor::run(asked, output).await,
             Command::Root(asked) => root::run(asked, output),
             Command::Scrub(asked) => scrub::run(asked, &operator, output).await,
+            Command::Backup(asked) => backup::run(asked, &operator, output).await,
+            Command::Recover(asked) => recover::recover(asked, output).await,
+            Command::Restore(asked) => recover::restore(asked, output).await,
             Command::Store(asked) => store::run(asked, &operator, output).await,
             Command::Tenant(asked) => tenant::run(asked, &operator, output).await,
             Command::Principal(asked) => principal::run(asked, &operator, output).await,

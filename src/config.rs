@@ -98,7 +98,7 @@ mod tests {
                 assert!(before.ends_with(" [reload]") || before.ends_with(" [restart]"), "{line}");
                 if before.ends_with(" [restart]") {
                     let name = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
-                    let whole = ["index", "store", "replica"].into_iter().find(|whole| section.split('.').next() == Some(*whole));
+                    let whole = ["index", "store", "replica", "backup"].into_iter().find(|whole| section.split('.').next() == Some(*whole));
                     marked.push(whole.map_or(name, str::to_owned));
                 }
             }
@@ -114,7 +114,7 @@ mod tests {
         let with_optional = shipped.replace("#~ ", "");
         let raw: Raw = toml::from_str(&with_optional).unwrap();
         assert!(raw.index.postgres.is_some() && raw.store.s3.is_some() && raw.store.azure.is_some() && raw.store.gcs.is_some());
-        assert!(raw.replica.is_some() && raw.root.passphrase_file.is_some());
+        assert!(raw.replica.is_some() && raw.backup.is_some() && raw.root.passphrase_file.is_some());
         assert!(raw.catalogue.record_classes.is_some() && raw.catalogue.job_types.is_some());
         assert!(raw.admin.metrics_listen.is_some());
     }

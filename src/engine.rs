@@ -36,7 +36,7 @@ pub use rows::{
     VersionRow,
 };
 
-pub use changes::Noted;
+pub use changes::{Merged, Noted};
 pub use checkup::{Check, Checkup, Tables, Verdict};
 pub use choice::{IndexSettings, load, look, open};
 pub use copy::{Batch, CopyError, Holds, Tally};

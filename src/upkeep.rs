@@ -4,11 +4,13 @@
 mod idle_uploads;
 mod orphans;
 mod pairing;
+mod reconcile;
 mod scrub;
 
 pub use idle_uploads::{IdleUploads, IdleUploadsError};
 pub use orphans::{OrphanReport, Orphans, OrphansError};
 pub use pairing::{Agreement, Pairing, PairingError, fits_new_index};
+pub use reconcile::{ReconcileError, ReconciledFrame, Reconciliation, reconcile};
 pub use scrub::{
     Damage, Finding, FindingState, FromReplica, NoReplica, Repair, Scrub, ScrubBounds, ScrubError, ScrubParts, ScrubReport, ScrubSettings,
     ScrubStanding, ScrubStatus, Turn,

@@ -60,6 +60,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
     }
 
+    /// No backup is set up here.
+    pub(super) fn no_backup() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "no-backup", "no backup of the index is set up: see `[backup]` in the configuration")
+    }
+
     /// The store cannot be asked, or is not the index's.
     pub(super) fn store(error: &(dyn Error + 'static)) -> Self {
         Self::unavailable("store-unavailable", "the store cannot be asked, or is not that of the index: see the log", error)

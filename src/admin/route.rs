@@ -1,5 +1,5 @@
 use super::problem::Problem;
-use super::{AdminServices, buckets, credentials, health, principals, scrub, store, tenants};
+use super::{AdminServices, backup, buckets, credentials, health, principals, scrub, store, tenants};
 use crate::audit::Operator;
 use crate::domain::limits;
 use crate::engine::JobOrder;
@@ -61,6 +61,8 @@ async fn route(asked: &Asked<'_>, method: &Method, path: &[&str]) -> Answered {
         ("GET", ["metrics"]) => health::metrics(asked.services).await,
         ("GET", ["v1", "store"]) => store::show(asked).await,
         ("POST", ["v1", "store", "accept"]) => store::accept(asked).await,
+        ("GET", ["v1", "backup"]) => backup::show(asked).await,
+        ("POST", ["v1", "backup", "now"]) => backup::now(asked).await,
         ("GET", ["v1", "scrub"]) => scrub::show(asked).await,
         ("POST", ["v1", "scrub", "start"]) => scrub::order(asked, JobOrder::Start).await,
         ("POST", ["v1", "scrub", "pause"]) => scrub::order(asked, JobOrder::Pause).await,

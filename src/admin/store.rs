@@ -35,7 +35,7 @@ pub async fn adopt(services: &AdminServices, there: Option<StoreId>) -> Result<S
 }
 
 /// An event for each tenant, and the names of those who get none.
-async fn events(
+pub(super) async fn events(
     services: &AdminServices,
     operator: &Operator,
     action: OperatorAction,

@@ -198,6 +198,48 @@ pub struct Bucket {
     pub created: String,
 }
 
+/// How the backup of the index stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Which unbroken backup it is.
+    pub backup: Option<String>,
+    /// The node that keeps it.
+    pub node: Option<String>,
+    /// Up to when every change of the index is in it.
+    pub until: Option<String>,
+    /// Seconds since then: what was acknowledged in them would be lost with the index.
+    pub loss_window_secs: Option<i64>,
+    /// Segments of its journal.
+    pub segments: u64,
+    /// Their bytes.
+    pub segment_bytes: u64,
+    /// The newest whole snapshot, which was read again.
+    pub snapshot: Option<BackupSnapshot>,
+    /// When the snapshot was begun that is under way.
+    pub snapshot_begun: Option<String>,
+    /// When the next one is due.
+    pub next_snapshot: Option<String>,
+    /// What has failed last, and goes on failing.
+    pub failure: Option<String>,
+}
+
+/// A snapshot of the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupSnapshot {
+    /// Its moment.
+    pub at: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its versions.
+    pub versions: u64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Milliseconds until it was written.
+    pub write_millis: u64,
+    /// Milliseconds until it was read again.
+    pub check_millis: u64,
+}
+
 /// Whether index and store belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Store {

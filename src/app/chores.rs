@@ -1,4 +1,5 @@
 use super::Services;
+use crate::backup;
 use crate::domain::{causes, limits};
 use crate::listener::Stop;
 use crate::upkeep::{Agreement, IdleUploads, Orphans};
@@ -56,6 +57,7 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
     });
     collect(&chores, services, stop);
     scrub(&chores, services, stop);
+    back_up(&chores, services, stop);
     chores.close();
     chores
 }
@@ -113,6 +115,24 @@ fn scrub(chores: &TaskTracker, services: &Arc<Services>, stop: &Stop) {
         told.cancel();
     });
     chores.spawn(async move { scrub.keep(asked).await });
+}
+
+/// Keeps a backup of the index. It is told to stop instead of being dropped, so that another node goes on at once.
+fn back_up(chores: &TaskTracker, services: &Arc<Services>, stop: &Stop) {
+    let Some(keeper) = services.keeper.clone() else {
+        let (engine, clock) = (Arc::clone(&services.engine), Arc::clone(&services.clock));
+        return every(chores, stop, COLLECT_EVERY, move || {
+            let (engine, clock) = (Arc::clone(&engine), Arc::clone(&clock));
+            async move { report("changes noted for no backup", backup::forget_abandoned(engine.as_ref(), clock.as_ref()).await) }
+        });
+    };
+    let (stop, asked) = (stop.clone(), CancellationToken::new());
+    let told = asked.clone();
+    chores.spawn(async move {
+        stop.asked().await;
+        told.cancel();
+    });
+    chores.spawn(async move { keeper.keep(asked).await });
 }
 
 pub(super) fn until(chores: &TaskTracker, stop: &Stop, work: impl Future<Output = ()> + Send + 'static) {

@@ -37,6 +37,9 @@ pub enum StartError {
     /// The replica does not keep its promises.
     #[error("the replica cannot be used")]
     ReplicaProbe(#[source] ProbeError),
+    /// The backup's store cannot be opened.
+    #[error("the backup's store cannot be opened")]
+    Backup(#[source] OpenStoreError),
     /// Index and store do not belong together.
     #[error("index and store do not belong together")]
     Pairing(#[from] PairingError),

@@ -64,6 +64,9 @@ impl Running {
         services.rates.replace(now.rates);
         services.presign_life_max.replace(now.presign_life_max);
         services.scrub_settings.replace(now.scrub);
+        if let (Some(live), Some(backup)) = (&services.keeper_settings, &now.backup) {
+            live.replace(backup.keeper);
+        }
         services.classes.replace(now.record_classes.clone());
         services.job_types.replace(now.job_types.clone());
         // What is to be said of the change is said if either level lets it.

@@ -1,6 +1,7 @@
 use super::StartError;
 use crate::audit::{Journal, OutcomeLog, ProviderLog};
-use crate::blob::{BlobSettings, BlobStore, ReplicaSettings};
+use crate::backup::{BackupKeys, Keeper, KeeperParts, KeeperSettings};
+use crate::blob::{Archive, BlobSettings, BlobStore, ReplicaSettings};
 use crate::config::{Profile, Settings};
 use crate::domain::{Clock, JobTypes, Live, NodeId, RecordClasses, SystemClock, UtcTime, causes, limits};
 use crate::engine::{self, Engine, IndexSettings};
@@ -49,6 +50,10 @@ pub struct Services {
     pub scrub: Arc<Scrub>,
     /// When and how fast it does.
     pub scrub_settings: Live<ScrubSettings>,
+    /// Keeps a backup of the index, where one is set up.
+    pub keeper: Option<Arc<Keeper>>,
+    /// How often it is written.
+    pub keeper_settings: Option<Live<KeeperSettings>>,
     /// Verbs on records.
     pub objects: Objects,
     /// How many requests callers may send.
@@ -80,7 +85,7 @@ impl Services {
         let (meters, node) = (Arc::new(Meters::new()), NodeId::random());
         let blobs = stores(settings, &meters)?;
         let monotonic: Arc<dyn Monotonic> = Arc::new(SystemMonotonic::start());
-        let leases = Arc::new(Leases::new(Arc::clone(&engine), root, settings.leases, Arc::clone(&monotonic)));
+        let leases = Arc::new(Leases::new(Arc::clone(&engine), Arc::clone(&root), settings.leases, Arc::clone(&monotonic)));
         blobs.probe(clock.now()).await?;
         probe_replica(&blobs, clock.now()).await?;
 
@@ -118,6 +123,16 @@ impl Services {
             repair: Arc::new(FromReplica(blobs.clone())),
         };
         let scrub = Arc::new(Scrub::new(parts, scrub_settings.clone(), ScrubBounds::default()));
+        let keeper_settings = settings.backup.as_ref().map(|backup| Live::new(backup.keeper));
+        let keeper = match (&settings.backup, &keeper_settings) {
+            (Some(backup), Some(live)) => {
+                let (engine, clock, meters) = (Arc::clone(&engine), Arc::clone(&clock), Arc::clone(&meters));
+                let archive = Archive::open(&backup.store).map_err(StartError::Backup)?;
+                let parts = KeeperParts { engine, archive, keys: BackupKeys::new(root), clock, meters, node };
+                Some(Arc::new(Keeper::new(parts, live.clone(), limits::JOB_LEASE)))
+            }
+            _ => None,
+        };
         let (rates, presign_life_max) = (Rates::new(settings.rates), Live::new(settings.presign_life_max));
         Ok(Self {
             rates,
@@ -135,6 +150,8 @@ impl Services {
             pairing,
             scrub,
             scrub_settings,
+            keeper,
+            keeper_settings,
             blobs,
             objects,
             classes,

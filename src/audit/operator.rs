@@ -30,6 +30,10 @@ pub enum OperatorAction {
     FindDamage,
     /// Stored bytes that were found damaged are put back from the replica.
     RepairDamage,
+    /// A lost index is made anew from its backup.
+    RecoverIndex,
+    /// An index is made anew from its backup as its records were at an earlier moment.
+    RestoreIndex,
 }
 
 impl OperatorAction {
@@ -48,6 +52,8 @@ impl OperatorAction {
         Self::AdoptStore,
         Self::FindDamage,
         Self::RepairDamage,
+        Self::RecoverIndex,
+        Self::RestoreIndex,
     ];
 
     /// Its name as an action.
@@ -67,6 +73,8 @@ impl OperatorAction {
             Self::AdoptStore => "adopt-store",
             Self::FindDamage => "find-damage",
             Self::RepairDamage => "repair-damage",
+            Self::RecoverIndex => "recover-index",
+            Self::RestoreIndex => "restore-index",
         }
     }
 
@@ -85,6 +93,8 @@ impl OperatorAction {
             Self::AdoptStore => "AdoptStore",
             Self::FindDamage => "FindDamage",
             Self::RepairDamage => "RepairDamage",
+            Self::RecoverIndex => "RecoverIndex",
+            Self::RestoreIndex => "RestoreIndex",
         }
     }
 }

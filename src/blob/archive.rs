@@ -72,7 +72,9 @@ impl Archive {
         let (backend, directory) = match settings {
             BlobSettings::Local { directory } => (Backend::local(directory)?, Some(directory.clone())),
             BlobSettings::Memory => (Backend::memory(), None),
-            BlobSettings::S3(s3) => (Backend::remote(remote::open(s3)?, &s3.prefix), None),
+            BlobSettings::S3(s3) => (Backend::remote(remote::s3(s3)?, &s3.prefix), None),
+            BlobSettings::Azure(azure) => (Backend::remote(remote::azure(azure)?, &azure.prefix), None),
+            BlobSettings::Gcs(gcs) => (Backend::remote(remote::gcs(gcs)?, &gcs.prefix), None),
         };
         Ok(Self { backend: Arc::new(backend), directory })
     }

@@ -1,5 +1,5 @@
 use super::output::Output;
-use super::{audit, bucket, credential, demo, doctor, principal, root, scrub, serve, store, tenant};
+use super::{audit, backup, bucket, credential, demo, doctor, principal, recover, root, scrub, serve, store, tenant};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -35,6 +35,12 @@ pub(super) enum Command {
     Store(store::Arguments),
     /// Show, start, pause or resume the reading of all stored bodies again.
     Scrub(scrub::Arguments),
+    /// Show the backup of the index, make a snapshot, list or verify what there is.
+    Backup(backup::Arguments),
+    /// Make a lost index anew from its backup, while no gateway runs.
+    Recover(recover::Recover),
+    /// Make an index anew with its records as they were at an earlier moment, while no gateway runs.
+    Restore(recover::Restore),
     /// Make, list, show or disable tenants (medical institutions).
     Tenant(tenant::Arguments),
     /// Make, list, show or disable the people, apps and devices of a tenant.

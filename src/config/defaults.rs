@@ -21,6 +21,7 @@ impl Default for Raw {
             index: Index::default(),
             store: Store::default(),
             replica: None,
+            backup: None,
             root: Root::default(),
             keys: Keys::default(),
             seal: Seal::default(),

@@ -65,6 +65,12 @@ pub enum Conflict {
     /// No place for the replica, or more than one.
     #[error("replica names no place, or more than one: there must be one of directory, s3, azure and gcs")]
     ReplicaPlace,
+    /// No place for the backup, or more than one.
+    #[error("backup names no place, or more than one: there must be one of directory, s3, azure and gcs")]
+    BackupPlace,
+    /// The backup is where the bodies are.
+    #[error("backup is the same place as store or replica, or within it: it would be lost with it")]
+    BackupIsStore,
     /// The replica is where the store is.
     #[error("replica is the same place as store, or within it: it would be lost with it")]
     ReplicaIsStore,

@@ -1,5 +1,5 @@
 use super::Profile;
-use super::stores::{Replica, Store};
+use super::stores::{Backup, Replica, Store};
 use super::within::Within;
 use crate::blob::Transport;
 use http::Uri;
@@ -21,6 +21,8 @@ pub(super) struct Raw {
     pub(super) store: Store,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) replica: Option<Replica>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup: Option<Backup>,
     pub(super) root: Root,
     pub(super) keys: Keys,
     pub(super) seal: Seal,

@@ -1,4 +1,5 @@
 use super::resolve::Settings;
+use crate::blob::BlobSettings;
 use crate::listener::WireSettings;
 
 /// Whether a setting is another one in the second settings than in the first.
@@ -16,6 +17,7 @@ const NEED_RESTART: &[(&str, Differs)] = &[
     ("index", |old, new| old.index != new.index),
     ("store", |old, new| old.store != new.store),
     ("replica", |old, new| old.replica != new.replica),
+    ("backup", |old, new| backup_place(old) != backup_place(new)),
     ("root.key_file", |old, new| old.root.key_file != new.root.key_file),
     ("root.passphrase_file", |old, new| old.root.passphrase_file != new.root.passphrase_file),
     ("keys.lease_secs", |old, new| old.leases != new.leases),
@@ -30,8 +32,12 @@ fn versions(settings: &Settings) -> Option<crate::listener::TlsVersions> {
     }
 }
 
+fn backup_place(settings: &Settings) -> Option<&BlobSettings> {
+    settings.backup.as_ref().map(|backup| &backup.store)
+}
+
 impl Settings {
-    /// The names of all settings that a running gateway cannot take over; `index`, `store` and `replica` stand for their whole
+    /// The names of all settings that a running gateway cannot take over; `index`, `store`, `replica` and `backup` stand for their whole
     /// sections.
     pub fn needing_restart() -> impl Iterator<Item = &'static str> {
         NEED_RESTART.iter().map(|(name, _)| *name)
@@ -47,6 +53,9 @@ impl Settings {
         now.rates = new.rates;
         now.presign_life_max = new.presign_life_max;
         now.scrub = new.scrub;
+        if let (Some(now), Some(new)) = (&mut now.backup, &new.backup) {
+            now.keeper = new.keeper;
+        }
         now.record_classes = new.record_classes;
         now.job_types = new.job_types;
         now.log.level = new.log.level;

@@ -3,6 +3,7 @@ use super::catalogue;
 use super::error::{ConfigError, Conflict};
 use super::raw::{Cipher, Cors, DatabaseHost, Form, Index, Level, Listener, Raw, Scrub, Tls};
 use super::stores;
+use crate::backup::BackupSettings;
 use crate::blob::{BlobSettings, ReplicaSettings};
 use crate::domain::{JobTypes, RecordClasses};
 use crate::engine::{IndexSettings, PostgresSettings, PostgresTls, SqliteSettings};
@@ -40,6 +41,8 @@ pub struct Settings {
     pub store: BlobSettings,
     /// The second store that holds the same blobs; none unless set up.
     pub replica: Option<ReplicaSettings>,
+    /// The backup of the index; none unless set up.
+    pub backup: Option<BackupSettings>,
     /// Where the root key is.
     pub root: RootSettings,
     /// How long unwrapped tenant keys are held without asking again.
@@ -113,6 +116,9 @@ pub enum Deviation {
     /// Stored bodies are not read again by themselves.
     #[error("scrub.cycle_days = 0: what the medium loses is noticed only when somebody needs it")]
     NoScrub,
+    /// No backup of the index is kept.
+    #[error("backup is not set: every record is lost with the index")]
+    NoBackup,
     /// Details are logged that only people who look for a fault need.
     #[error("log.level = \"debug\": more is logged than operation needs")]
     DebugLog,
@@ -132,6 +138,7 @@ impl Settings {
             (self.rates.principal.is_none(), Deviation::NoRate),
             (self.rates.unproven.is_none(), Deviation::NoUnprovenRate),
             (self.scrub.cycle.is_none(), Deviation::NoScrub),
+            (self.backup.is_none(), Deviation::NoBackup),
             (self.log.level == tracing::Level::DEBUG, Deviation::DebugLog),
         ];
         found.into_iter().filter(|(is_found, _)| *is_found).map(|(_, deviation)| deviation).collect()
@@ -150,7 +157,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
     }
     // An absolute path stays as it is.
     let place = |path: PathBuf| file.parent().map_or_else(|| path.clone(), |dir| dir.join(&path));
-    let (store, replica) = stores::stores(raw.store, raw.replica, place).map_err(conflict)?;
+    let stores::Stores { store, replica, backup } = stores::stores(raw.store, (raw.replica, raw.backup), place).map_err(conflict)?;
     Ok(Settings {
         profile: raw.profile,
         region: raw.region.0,
@@ -162,6 +169,7 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
         index: index(raw.index, place).map_err(conflict)?,
         store,
         replica,
+        backup,
         root: RootSettings { key_file: place(raw.root.key_file), passphrase_file: raw.root.passphrase_file.map(place) },
         leases: LeaseSettings { life: raw.keys.lease_secs.seconds() },
         aead: match raw.seal.cipher {

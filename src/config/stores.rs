@@ -3,11 +3,13 @@
 use super::error::Conflict;
 use super::raw::Endpoint;
 use super::within::Within;
+use crate::backup::{BackupSettings, KeeperSettings};
 use crate::blob::{
     AzureCredential, AzureSettings, BlobSettings, GcsSettings, Patience, ReplicaMode, ReplicaSettings, S3Settings, Transport,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -92,6 +94,31 @@ pub(super) struct Replica {
     gcs: Option<GcsStore>,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Backup {
+    #[serde(default = "snapshot_hours")]
+    snapshot_hours: Within<1, 720>,
+    #[serde(default = "ship_secs")]
+    ship_secs: Within<0, 3_600>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    directory: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    s3: Option<S3Store>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    azure: Option<AzureStore>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gcs: Option<GcsStore>,
+}
+
+const fn snapshot_hours() -> Within<1, 720> {
+    Within::near(24)
+}
+
+const fn ship_secs() -> Within<0, 3_600> {
+    Within::near(1)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Mode {
@@ -103,31 +130,59 @@ const fn failover_secs() -> Within<1, 300> {
     Within::near(10)
 }
 
-/// Where the store and its replica are: the store in the directory, unless a remote one is named.
+/// What lies where.
+pub(super) struct Stores {
+    pub(super) store: BlobSettings,
+    pub(super) replica: Option<ReplicaSettings>,
+    pub(super) backup: Option<BackupSettings>,
+}
+
+/// Where the store, its replica and the backup are: the store in the directory, unless a remote one is named.
 pub(super) fn stores(
     raw: Store,
-    replica: Option<Replica>,
+    (replica, backup): (Option<Replica>, Option<Backup>),
     place: impl Fn(PathBuf) -> PathBuf,
-) -> Result<(BlobSettings, Option<ReplicaSettings>), Conflict> {
+) -> Result<Stores, Conflict> {
     let patience = patience(&raw);
     let remote = remote(Remote { s3: raw.s3, azure: raw.azure, gcs: raw.gcs }, patience, &place).ok_or(Conflict::SeveralStores)?;
     let store = remote.unwrap_or_else(|| BlobSettings::Local { directory: place(raw.directory) });
-    let replica = replica.map(|raw| raw.settings(patience, place)).transpose()?;
-    match &replica {
-        Some(replica) if replica.store.is_place_of(&store) => Err(Conflict::ReplicaIsStore),
-        _ => Ok((store, replica)),
+    let replica = replica.map(|raw| raw.settings(patience, &place)).transpose()?;
+    let backup = backup.map(|raw| raw.settings(patience, &place)).transpose()?;
+    if replica.as_ref().is_some_and(|replica| replica.store.is_place_of(&store)) {
+        return Err(Conflict::ReplicaIsStore);
+    }
+    let others = std::iter::once(&store).chain(replica.as_ref().map(|replica| &replica.store));
+    if backup.as_ref().is_some_and(|backup| others.into_iter().any(|other| backup.store.is_place_of(other))) {
+        return Err(Conflict::BackupIsStore);
+    }
+    Ok(Stores { store, replica, backup })
+}
+
+impl Backup {
+    fn settings(self, patience: Patience, place: impl Fn(PathBuf) -> PathBuf) -> Result<BackupSettings, Conflict> {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        let remote_ones = Remote { s3: self.s3, azure: self.azure, gcs: self.gcs };
+        let store = one_place(self.directory, remote_ones, patience, place).ok_or(Conflict::BackupPlace)?;
+        let ship_every = Some(self.ship_secs.seconds()).filter(|pause| !pause.is_zero());
+        let keeper = KeeperSettings { snapshot_every: HOUR.saturating_mul(self.snapshot_hours.small()), ship_every };
+        Ok(BackupSettings { store, keeper })
+    }
+}
+
+/// The one place that is named; nothing where there is none, or more than one.
+fn one_place(directory: Option<PathBuf>, others: Remote, patience: Patience, place: impl Fn(PathBuf) -> PathBuf) -> Option<BlobSettings> {
+    let directory = directory.map(&place);
+    match (directory, remote(others, patience, place)?) {
+        (Some(directory), None) => Some(BlobSettings::Local { directory }),
+        (None, Some(remote)) => Some(remote),
+        _ => None,
     }
 }
 
 impl Replica {
     fn settings(self, patience: Patience, place: impl Fn(PathBuf) -> PathBuf) -> Result<ReplicaSettings, Conflict> {
-        let directory = self.directory.map(&place);
-        let remote = remote(Remote { s3: self.s3, azure: self.azure, gcs: self.gcs }, patience, place).ok_or(Conflict::ReplicaPlace)?;
-        let store = match (directory, remote) {
-            (Some(directory), None) => BlobSettings::Local { directory },
-            (None, Some(remote)) => remote,
-            _ => return Err(Conflict::ReplicaPlace),
-        };
+        let remote_ones = Remote { s3: self.s3, azure: self.azure, gcs: self.gcs };
+        let store = one_place(self.directory, remote_ones, patience, place).ok_or(Conflict::ReplicaPlace)?;
         let mode = match self.mode {
             Mode::Before => ReplicaMode::Before,
             Mode::Behind => ReplicaMode::Behind,

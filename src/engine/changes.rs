@@ -6,6 +6,19 @@ use super::tables::Table;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noted(pub(super) String);
 
+/// What became of an earlier index that was brought to what may be restored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Versions that it has now.
+    pub versions: u64,
+    /// Later versions that stay because they are final.
+    pub kept_final: u64,
+    /// Later versions that are not in it.
+    pub left_out: u64,
+    /// Versions whose data key no tenant key opens any more.
+    pub unopenable: u64,
+}
+
 /// The columns of a table's key as the table `changes` has them, and how a row of the table is found by them.
 pub(super) struct KeyText {
     /// Such as `"b1", "n1"`.

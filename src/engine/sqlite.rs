@@ -12,6 +12,7 @@ mod frames;
 mod jobs;
 mod journal;
 mod listing;
+mod merge;
 mod people;
 mod readers;
 mod runs;
@@ -23,8 +24,8 @@ mod writer;
 
 use super::{
     AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
-    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, Noted,
-    PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow,
+    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, Merged,
+    Noted, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow,
     VersionChange, VersionRow, Which,
 };
 use crate::domain::{
@@ -112,6 +113,18 @@ impl SqliteEngine {
         let (settings, epoch) = (settings.clone(), clock.now().micros());
         let loading = tokio::task::spawn_blocking(move || copy::load(&settings, &mut batches, epoch));
         loading.await.map_err(|_panicked| CopyError::Engine(EngineError::Panicked))?
+    }
+
+    /// Turns an earlier index into what is to be restored: records as they were then, but nothing comes back that was
+    /// revoked or destroyed since, nothing final goes or loosens, and no event is forgotten. Both are files that nobody has
+    /// open.
+    ///
+    /// # Errors
+    /// [`EngineError`]; the earlier one is as it was then.
+    pub async fn merge(earlier: &SqliteSettings, later: &SqliteSettings) -> Result<Merged, EngineError> {
+        let (earlier, later) = (earlier.clone(), later.path.clone());
+        let merging = tokio::task::spawn_blocking(move || merge::merge(&earlier, &later));
+        merging.await.map_err(|_panicked| EngineError::Panicked)?
     }
 
     /// Forgets what need not be kept: tombstones that no cache can miss, counts of strangers beyond their number. The

@@ -1,0 +1,70 @@
+use super::AdminServices;
+use super::operator;
+use super::problem::Problem;
+use super::route::{Answered, Asked, shown};
+use super::store;
+use super::wire::{Backup, BackupSnapshot};
+use crate::audit::OperatorAction;
+use crate::backup::{BackupStatus, Keeper};
+use crate::domain::UtcTime;
+use crate::engine::{Changed, EngineError, StoreRow};
+
+/// `GET /v1/backup`
+pub(super) async fn show(asked: &Asked<'_>) -> Answered {
+    shown(&backup(keeper(asked)?.status().await?, asked.services.clock.now()))
+}
+
+/// `POST /v1/backup/now`
+pub(super) async fn now(asked: &Asked<'_>) -> Answered {
+    if keeper(asked)?.ask_for_snapshot().await? == Changed::Conflict {
+        return Err(Problem::already("a snapshot was asked for already"));
+    }
+    tracing::warn!("an operator asks for a snapshot of the index");
+    show(asked).await
+}
+
+fn keeper<'a>(asked: &'a Asked<'_>) -> Result<&'a Keeper, Problem> {
+    asked.services.keeper.as_deref().ok_or_else(Problem::no_backup)
+}
+
+fn backup(status: BackupStatus, now: UtcTime) -> Backup {
+    let text = |moment: Option<UtcTime>| moment.map(|moment| moment.to_string());
+    Backup {
+        backup: status.chain.map(|chain| chain.to_string()),
+        node: status.node.map(|node| node.to_string()),
+        until: text(status.until),
+        loss_window_secs: status.until.map(|until| now.micros().saturating_sub(until.micros()).max(0) / 1_000_000),
+        segments: status.segments,
+        segment_bytes: status.segment_bytes,
+        snapshot: status.snapshot.map(|snapshot| BackupSnapshot {
+            at: UtcTime::from_micros(snapshot.at).to_string(),
+            rows: snapshot.rows,
+            versions: snapshot.versions,
+            bytes: snapshot.bytes,
+            write_millis: snapshot.write_millis,
+            check_millis: snapshot.check_millis,
+        }),
+        snapshot_begun: text(status.snapshot_begun),
+        next_snapshot: text(status.next),
+        failure: status.failure.map(|failure| format!("{} (at {})", failure.what, UtcTime::from_micros(failure.at))),
+    }
+}
+
+/// Writes into every tenant's log that the index was made anew, and puts it behind its store, so that nothing is collected
+/// before an operator has looked and accepted it. Gives the names of tenants whose log does not have it.
+///
+/// # Errors
+/// [`EngineError`] when the index fails.
+pub async fn made_anew(services: &AdminServices, action: OperatorAction) -> Result<Vec<String>, EngineError> {
+    let (events, unrecorded) = store::events(services, &operator::at_this_machine(), action).await?;
+    match services.engine.store().await? {
+        Some(row) => {
+            let behind = StoreRow { generation: 0, ..row };
+            if services.engine.set_store(Some(row), behind, events).await? == Changed::Conflict {
+                return Err(EngineError::InUse);
+            }
+        }
+        None => services.engine.append(events).await?,
+    }
+    Ok(unrecorded)
+}
