@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 pub use error::StartError;
 pub use notify::{Supervisor, SupervisorError};
-pub use recovery::{CheckedPiece, Recovery, RecoveryError, Wanted, check, recover, shelf};
+pub use recovery::{CheckedPiece, Recovery, RecoveryError, Wanted, check, drill, recover, shelf};
 pub use reload::Reload;
 pub use services::{Services, apart};
 

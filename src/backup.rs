@@ -2,9 +2,10 @@
 //!
 //! Bodies are not in it: they lie in the store of bodies and never change. Rows are as the index has them, so names and
 //! attributes are sealed and keys are wrapped; on top every piece is sealed under a key that only the root unwraps. The
-//! gateway only ever adds pieces under new names. Ways in: [`Keeper`] keeps a backup of a running gateway, [`Shelf`] reads
-//! one.
+//! gateway only ever adds pieces under new names. Ways in: [`Keeper`] keeps a backup of a running gateway, [`fill`] and
+//! [`restore`] make an index from one, [`drill`] tries that.
 
+mod drill;
 mod error;
 mod keeper;
 mod key;
@@ -16,6 +17,7 @@ mod restore;
 mod settings;
 mod shelf;
 
+pub use drill::{Drilled, drill};
 pub use error::BackupError;
 pub use keeper::{BackupFailure, BackupStatus, Keeper, KeeperParts, KeeperSettings, SnapshotFacts, forget_abandoned};
 pub use key::BackupKeys;

@@ -51,3 +51,9 @@ fn a_power_cut_at_any_step_loses_nothing_acknowledged() {
 fn memory_stays_flat() {
     passes_alone("memory.py");
 }
+
+#[test]
+#[ignore = "needs python3 with boto3"]
+fn a_lost_index_comes_back_from_its_backup() {
+    passes_alone("backup.py");
+}

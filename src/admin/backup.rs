@@ -3,9 +3,9 @@ use super::operator;
 use super::problem::Problem;
 use super::route::{Answered, Asked, shown};
 use super::store;
-use super::wire::{Backup, BackupSnapshot};
+use super::wire::Backup;
 use crate::audit::OperatorAction;
-use crate::backup::{BackupStatus, Keeper};
+use crate::backup::{BackupStatus, Keeper, SnapshotFacts};
 use crate::domain::UtcTime;
 use crate::engine::{Changed, EngineError, StoreRow};
 
@@ -29,6 +29,8 @@ fn keeper<'a>(asked: &'a Asked<'_>) -> Result<&'a Keeper, Problem> {
 
 fn backup(status: BackupStatus, now: UtcTime) -> Backup {
     let text = |moment: Option<UtcTime>| moment.map(|moment| moment.to_string());
+    let snapshot = &status.snapshot;
+    let number = |of: fn(&SnapshotFacts) -> u64| snapshot.as_ref().map_or(0, of);
     Backup {
         backup: status.chain.map(|chain| chain.to_string()),
         node: status.node.map(|node| node.to_string()),
@@ -36,14 +38,12 @@ fn backup(status: BackupStatus, now: UtcTime) -> Backup {
         loss_window_secs: status.until.map(|until| now.micros().saturating_sub(until.micros()).max(0) / 1_000_000),
         segments: status.segments,
         segment_bytes: status.segment_bytes,
-        snapshot: status.snapshot.map(|snapshot| BackupSnapshot {
-            at: UtcTime::from_micros(snapshot.at).to_string(),
-            rows: snapshot.rows,
-            versions: snapshot.versions,
-            bytes: snapshot.bytes,
-            write_millis: snapshot.write_millis,
-            check_millis: snapshot.check_millis,
-        }),
+        snapshot: snapshot.as_ref().map(|snapshot| UtcTime::from_micros(snapshot.at).to_string()),
+        snapshot_versions: number(|snapshot| snapshot.versions),
+        snapshot_rows: number(|snapshot| snapshot.rows),
+        snapshot_bytes: number(|snapshot| snapshot.bytes),
+        snapshot_write_millis: number(|snapshot| snapshot.write_millis),
+        snapshot_check_millis: number(|snapshot| snapshot.check_millis),
         snapshot_begun: text(status.snapshot_begun),
         next_snapshot: text(status.next),
         failure: status.failure.map(|failure| format!("{} (at {})", failure.what, UtcTime::from_micros(failure.at))),

@@ -213,31 +213,24 @@ pub struct Backup {
     pub segments: u64,
     /// Their bytes.
     pub segment_bytes: u64,
-    /// The newest whole snapshot, which was read again.
-    pub snapshot: Option<BackupSnapshot>,
+    /// The moment of the newest whole snapshot, which was read again.
+    pub snapshot: Option<String>,
+    /// Its versions.
+    pub snapshot_versions: u64,
+    /// Its rows.
+    pub snapshot_rows: u64,
+    /// Its bytes.
+    pub snapshot_bytes: u64,
+    /// Milliseconds until it was written.
+    pub snapshot_write_millis: u64,
+    /// Milliseconds until it was read again.
+    pub snapshot_check_millis: u64,
     /// When the snapshot was begun that is under way.
     pub snapshot_begun: Option<String>,
     /// When the next one is due.
     pub next_snapshot: Option<String>,
     /// What has failed last, and goes on failing.
     pub failure: Option<String>,
-}
-
-/// A snapshot of the index.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BackupSnapshot {
-    /// Its moment.
-    pub at: String,
-    /// Its rows.
-    pub rows: u64,
-    /// Its versions.
-    pub versions: u64,
-    /// Its bytes.
-    pub bytes: u64,
-    /// Milliseconds until it was written.
-    pub write_millis: u64,
-    /// Milliseconds until it was read again.
-    pub check_millis: u64,
 }
 
 /// Whether index and store belong together.

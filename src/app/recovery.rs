@@ -3,8 +3,8 @@
 use super::{Services, StartError, admin_services, apart};
 use crate::admin;
 use crate::audit::OperatorAction;
-use crate::backup::{self, BackupError, BackupKeys, Counts, Filled, PieceName, Shelf};
-use crate::blob::Archive;
+use crate::backup::{self, BackupError, BackupKeys, Counts, Drilled, Filled, PieceName, Shelf};
+use crate::blob::{Archive, BlobStore};
 use crate::config::Settings;
 use crate::domain::{SystemClock, UtcTime, causes};
 use crate::engine::EngineError;
@@ -74,6 +74,17 @@ pub struct CheckedPiece {
     pub rows: u64,
     /// `good`, or what is wrong.
     pub result: String,
+}
+
+/// Restores the newest state of the backup into a new directory below `scratch` and looks at it; the directory goes again.
+/// A gateway may run meanwhile.
+///
+/// # Errors
+/// [`RecoveryError`] when nothing can be restored.
+pub async fn drill(settings: &Settings, scratch: &Path, records: usize) -> Result<Drilled, RecoveryError> {
+    let root = Root::open_file(&settings.root.key_file, &settings.root.protection())?;
+    let blobs = BlobStore::open(&settings.store).map_err(StartError::Store)?;
+    Ok(backup::drill(&shelf(settings)?, &root, &blobs, scratch, records).await?)
 }
 
 /// The index cannot be made anew.

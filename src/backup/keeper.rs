@@ -10,7 +10,7 @@ use crate::domain::{Clock, Live, NodeId, causes, limits};
 use crate::engine::{Changed, CopyError, Engine, EngineError, JobKind, JobOrder, JobRow};
 use crate::meters::Meters;
 use state::State;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -59,6 +59,8 @@ pub struct Keeper {
     parts: KeeperParts,
     settings: Live<KeeperSettings>,
     lease: Duration,
+    /// What this node has seen last: newer than what it has written down.
+    seen: Mutex<State>,
 }
 
 /// Why a node has stopped doing it.
@@ -86,8 +88,8 @@ impl Drop for Snapshot {
 impl Keeper {
     /// Does nothing before [`keep`](Self::keep). A node that is not heard of for `lease` loses the work to another.
     #[must_use]
-    pub const fn new(parts: KeeperParts, settings: Live<KeeperSettings>, lease: Duration) -> Self {
-        Self { parts, settings, lease }
+    pub fn new(parts: KeeperParts, settings: Live<KeeperSettings>, lease: Duration) -> Self {
+        Self { parts, settings, lease, seen: Mutex::default() }
     }
 
     /// Keeps the backup, or waits to, until it is told to stop.
@@ -124,7 +126,13 @@ impl Keeper {
     /// [`EngineError`] when the index cannot be asked.
     pub async fn status(&self) -> Result<BackupStatus, EngineError> {
         let row = self.parts.engine.job(KIND).await?;
-        Ok(BackupStatus::of(row.as_ref(), self.settings.now().snapshot_every, self.parts.clock.now()))
+        let is_here = row.as_ref().is_some_and(|row| row.is_held && row.holder == Some(self.parts.node));
+        let state = match &row {
+            Some(_) if is_here => self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Some(row) => State::of(row),
+            None => State::default(),
+        };
+        Ok(BackupStatus::of(state, row.as_ref(), self.settings.now().snapshot_every, self.parts.clock.now()))
     }
 
     async fn show_what_another_does(&self) {
@@ -134,6 +142,7 @@ impl Keeper {
     }
 
     fn show(&self, state: &State) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = state.clone();
         let at = |time: Option<i64>| time.map_or(0, |micros| micros / 1_000_000);
         self.parts.meters.backup_stands(at(state.report.until), at(state.report.snapshot.as_ref().map(|snapshot| snapshot.at)));
     }
@@ -141,6 +150,7 @@ impl Keeper {
     /// Does the work while this node holds it.
     async fn hold(&self, row: JobRow, stop: &CancellationToken) -> Result<Ended, BackupError> {
         let mut work = Work::begin(self, &row).await?;
+        self.show(&work.state);
         let (mut asked, mut looked, mut failures) = (row.asked, Instant::now(), 0);
         let mut snapshot: Option<Snapshot> = None;
         loop {

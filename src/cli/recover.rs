@@ -1,3 +1,4 @@
+use super::backup::Scratch;
 use super::failure::Failure;
 use super::output::{self, Output};
 use super::serve::ConfigFile;
@@ -49,12 +50,8 @@ pub(super) async fn recover(arguments: Recover, output: Output) -> Result<(), Fa
 }
 
 pub(super) async fn restore(arguments: Restore, output: Output) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::failed(error).advise("name another directory with --scratch");
-    let scratch = arguments.scratch.join(format!("hozon-restore-{}", std::process::id()));
-    crate::files::make_directory(&scratch).map_err(failed)?;
-    let made = made_anew(&arguments.file.config, Wanted::Earlier { at: arguments.to, scratch: &scratch }, output).await;
-    std::fs::remove_dir_all(&scratch).map_err(failed)?;
-    made
+    let scratch = Scratch::new(&arguments.scratch)?;
+    made_anew(&arguments.file.config, Wanted::Earlier { at: arguments.to, scratch: &scratch.0 }, output).await
 }
 
 async fn made_anew(file: &Path, wanted: Wanted<'_>, output: Output) -> Result<(), Failure> {

@@ -70,8 +70,7 @@ pub struct BackupStatus {
 }
 
 impl BackupStatus {
-    pub(super) fn of(row: Option<&JobRow>, snapshot_every: Duration, now: UtcTime) -> Self {
-        let state = row.map(State::of).unwrap_or_default();
+    pub(super) fn of(state: State, row: Option<&JobRow>, snapshot_every: Duration, now: UtcTime) -> Self {
         let Report { until, segments, segment_bytes, snapshot, snapshot_begun, failure } = state.report;
         let next = snapshot.as_ref().map_or(now, |snapshot| UtcTime::from_micros(snapshot.at).plus(snapshot_every));
         Self {
