@@ -1,7 +1,7 @@
 use super::backend::Backend;
 use super::local::LocalFiles;
 use super::reader::SealedBytes;
-use super::{BlobError, cached};
+use super::{BlobError, cached, remote};
 use crate::domain::{BlobId, Location, limits};
 use crate::seal::SealedChunks;
 use bytes::Bytes;
@@ -208,8 +208,10 @@ impl Source {
     /// Stores say in different ways that a range lies beyond the end, so the size is asked for.
     async fn explain(&self, wanted: u64, source: object_store::Error) -> BlobError {
         let blob = self.location.blob;
+        // One that did not answer would be waited for a second time.
+        let has_answered = !remote::is_unreachable(&source);
         let error = BlobError::of_store(blob, source);
-        if !matches!(error, BlobError::Store { .. }) {
+        if !has_answered || !matches!(error, BlobError::Store { .. }) {
             return error;
         }
         match self.backend.objects.head(&self.backend.path(blob)).await {
