@@ -1,7 +1,7 @@
 use super::backend::Backend;
 use super::local::LocalFiles;
 use super::reader::SealedBytes;
-use super::{BlobError, cached, remote};
+use super::{BlobError, cached};
 use crate::domain::{BlobId, Location, limits};
 use crate::seal::SealedChunks;
 use bytes::Bytes;
@@ -182,7 +182,7 @@ impl Source {
         }
         match self.backend.objects.get_range(&self.backend.path(blob), stored.clone()).await {
             Ok(bytes) => whole(blob, &stored, bytes),
-            Err(source) => Err(self.explain(stored.end, source).await),
+            Err(source) => Err(self.backend.explain(blob, stored.end, source).await),
         }
     }
 
@@ -203,21 +203,6 @@ impl Source {
             whole(self.location.blob, range, bytes).map(SealedBytes::new)
         };
         stored.iter().map(cut).collect()
-    }
-
-    /// Stores say in different ways that a range lies beyond the end, so the size is asked for.
-    async fn explain(&self, wanted: u64, source: object_store::Error) -> BlobError {
-        let blob = self.location.blob;
-        // One that did not answer would be waited for a second time.
-        let has_answered = !remote::is_unreachable(&source);
-        let error = BlobError::of_store(blob, source);
-        if !has_answered || !matches!(error, BlobError::Store { .. }) {
-            return error;
-        }
-        match self.backend.objects.head(&self.backend.path(blob)).await {
-            Ok(object) if object.size < wanted => BlobError::Truncated { blob, wanted },
-            Ok(_) | Err(_) => error,
-        }
     }
 }
 

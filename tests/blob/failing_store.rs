@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     Kept,
     /// Writes fail because the disk is full.
     Full,
+    /// Writes are acknowledged and do nothing.
+    Forgets,
     /// Parts after the first fail.
     LaterParts,
     /// Reads end one byte early.
@@ -119,6 +121,9 @@ impl ObjectStore for FailingStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         self.faults.before_write()?;
         self.faults.first.lock().unwrap().entry(location.clone()).or_insert_with(|| payload.clone().into());
+        if self.faults.is(Fault::Forgets) {
+            return Ok(PutResult { e_tag: None, version: None, extensions: object_store::Extensions::default() });
+        }
         let put = self.inner.put_opts(location, payload, opts).await?;
         self.faults.after_write()?;
         Ok(put)
