@@ -127,6 +127,8 @@ pub struct Meters {
     scrub_last_full: Gauge,
     scrub_findings: Family<DamageLabels, Counter>,
     scrub_repaired: Counter,
+    scrub_replica_findings: Family<DamageLabels, Counter>,
+    scrub_replica_filled: Counter,
     scrub_orphans: Gauge,
     backup_until: Gauge,
     backup_snapshot: Gauge,
@@ -175,6 +177,8 @@ impl Meters {
             scrub_last_full: enter(&mut registry, &table::SCRUB_LAST_FULL, Gauge::default()),
             scrub_findings: enter(&mut registry, &table::SCRUB_FINDINGS, Family::default()),
             scrub_repaired: enter(&mut registry, &table::SCRUB_REPAIRED, Counter::default()),
+            scrub_replica_findings: enter(&mut registry, &table::SCRUB_REPLICA_FINDINGS, Family::default()),
+            scrub_replica_filled: enter(&mut registry, &table::SCRUB_REPLICA_FILLED, Counter::default()),
             scrub_orphans: enter(&mut registry, &table::SCRUB_ORPHANS, Gauge::default()),
             backup_until: enter(&mut registry, &table::BACKUP_UNTIL, Gauge::default()),
             backup_snapshot: enter(&mut registry, &table::BACKUP_SNAPSHOT, Gauge::default()),
@@ -292,6 +296,16 @@ impl Meters {
         self.scrub_repaired.inc();
     }
 
+    /// Counts frames that the replica lacks or has otherwise; `damage` is one of a closed set. None makes its line known.
+    pub fn scrub_replica_found(&self, damage: &'static str, count: u64) {
+        self.scrub_replica_findings.get_or_create(&DamageLabels { damage }).inc_by(count);
+    }
+
+    /// Counts a frame that the scrub copied to the replica.
+    pub fn scrub_replica_filled(&self) {
+        self.scrub_replica_filled.inc();
+    }
+
     /// Shows how far the newest pass is, when the last full one ended, in seconds since 1970, and how many orphans it found.
     pub fn scrub_stands(&self, coverage: f64, last_full: i64, orphans: u64) {
         self.scrub_coverage.set(coverage);
@@ -380,6 +394,8 @@ mod tests {
         meters.scrub_read(1);
         meters.scrub_found("missing", 1);
         meters.scrub_repaired();
+        meters.scrub_replica_found("missing", 1);
+        meters.scrub_replica_filled();
         meters.scrub_stands(0.5, 1, 1);
         meters.backup_stands(1, 1);
         meters.backup_failed();

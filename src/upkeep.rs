@@ -12,6 +12,5 @@ pub use orphans::{OrphanReport, Orphans, OrphansError};
 pub use pairing::{Agreement, Pairing, PairingError, fits_new_index};
 pub use reconcile::{ReconcileError, ReconciledFrame, Reconciliation, reconcile};
 pub use scrub::{
-    Damage, Finding, FindingState, FromReplica, NoReplica, Repair, Scrub, ScrubBounds, ScrubError, ScrubParts, ScrubReport, ScrubSettings,
-    ScrubStanding, ScrubStatus, Turn,
+    Damage, Finding, FindingState, Scrub, ScrubBounds, ScrubError, ScrubParts, ScrubReport, ScrubSettings, ScrubStanding, ScrubStatus, Turn,
 };

@@ -13,7 +13,7 @@ use hozon::index::Index;
 use hozon::leases::{LeaseSettings, Leases, SystemMonotonic};
 use hozon::meters::Meters;
 use hozon::root::{Protection, Root};
-use hozon::upkeep::{NoReplica, Pairing, Scrub, ScrubBounds, ScrubParts};
+use hozon::upkeep::{Pairing, Scrub, ScrubBounds, ScrubParts};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -57,7 +57,6 @@ fn services(dir: &Path) -> AdminServices {
             pairing: Arc::clone(&pairing),
             meters: Arc::clone(&meters),
             node,
-            repair: Arc::new(NoReplica),
         },
         Live::new(settings.scrub),
         ScrubBounds::default(),

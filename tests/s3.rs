@@ -12,6 +12,10 @@ mod buckets;
 mod copies;
 #[path = "s3/damage.rs"]
 mod damage;
+#[path = "s3/degraded.rs"]
+mod degraded;
+#[path = "blob/failing_store.rs"]
+mod failing_store;
 #[path = "s3/gateway.rs"]
 mod gateway;
 #[path = "s3/hostile.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "scrub/damage.rs"]
 mod damage;
+#[path = "blob/failing_store.rs"]
+mod failing_store;
 #[path = "scrub/house.rs"]
 mod house;
 #[path = "scrub/passes.rs"]
@@ -12,6 +14,8 @@ mod passes;
 #[path = "support/postgres.rs"]
 #[expect(dead_code, reason = "nothing here harms the server")]
 mod postgres_server;
+#[path = "scrub/replica.rs"]
+mod replica;
 #[path = "engine/rows.rs"]
 #[expect(dead_code, reason = "the engine's suite uses the others")]
 mod rows;

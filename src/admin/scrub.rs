@@ -66,6 +66,10 @@ fn pass(report: ScrubReport) -> ScrubPass {
         changed: report.changed,
         unreadable: report.unreadable,
         repaired: report.repaired,
+        replica_missing: report.replica_missing,
+        replica_damaged: report.replica_damaged,
+        replica_filled: report.replica_filled,
+        replica_unknown: report.replica_unknown,
         findings: report.findings.into_iter().map(finding).collect(),
     }
 }

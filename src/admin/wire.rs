@@ -337,6 +337,14 @@ pub struct ScrubPass {
     pub unreadable: u64,
     /// Of these, frames that were put back.
     pub repaired: u64,
+    /// Frames, sound in the store, that the replica lacked.
+    pub replica_missing: u64,
+    /// Frames, sound in the store, that the replica had cut short, changed or unreadable.
+    pub replica_damaged: u64,
+    /// Of both, frames that were copied to the replica.
+    pub replica_filled: u64,
+    /// Frames, sound in the store, for which the replica could not be asked.
+    pub replica_unknown: u64,
     /// The first of what was found.
     pub findings: Vec<ScrubFinding>,
 }

@@ -15,7 +15,7 @@ use crate::policy::Gate;
 use crate::root::Root;
 use crate::s3::Rates;
 use crate::seal::{Aead, PlainPool};
-use crate::upkeep::{FromReplica, Pairing, Scrub, ScrubBounds, ScrubParts, ScrubSettings};
+use crate::upkeep::{Pairing, Scrub, ScrubBounds, ScrubParts, ScrubSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,7 +120,6 @@ impl Services {
             pairing: Arc::clone(&pairing),
             meters: Arc::clone(&meters),
             node,
-            repair: Arc::new(FromReplica(blobs.clone())),
         };
         let scrub = Arc::new(Scrub::new(parts, scrub_settings.clone(), ScrubBounds::default()));
         let keeper_settings = settings.backup.as_ref().map(|backup| Live::new(backup.keeper));

@@ -1,11 +1,11 @@
-use super::OpenStoreError;
 use super::local::LocalFiles;
 use super::scratch::Scratch;
+use super::{BlobError, OpenStoreError, remote};
 use crate::domain::{BlobId, limits};
-use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -45,6 +45,21 @@ impl Backend {
     fn new(objects: Arc<dyn ObjectStore>, prefix: &str, part_bytes: usize) -> Self {
         let parts = Arc::new(Semaphore::new(limits::WRITE_MEMORY_BYTES_MAX / part_bytes));
         Self { objects, prefix: Path::from(prefix), local: None, part_bytes, parts, scratch: Scratch::default() }
+    }
+
+    /// What a range read that failed says about the blob. Stores say in different ways that a range lies beyond the end,
+    /// so the size is asked for.
+    pub(super) async fn explain(&self, blob: BlobId, wanted: u64, source: object_store::Error) -> BlobError {
+        // One that did not answer would be waited for a second time.
+        let has_answered = !remote::is_unreachable(&source);
+        let error = BlobError::of_store(blob, source);
+        if !has_answered || !matches!(error, BlobError::Store { .. }) {
+            return error;
+        }
+        match self.objects.head(&self.path(blob)).await {
+            Ok(object) if object.size < wanted => BlobError::Truncated { blob, wanted },
+            Ok(_) | Err(_) => error,
+        }
     }
 
     pub(super) fn path(&self, blob: BlobId) -> Path {

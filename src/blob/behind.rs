@@ -128,3 +128,22 @@ impl Behind {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{TenantId, UtcTime};
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_and_the_rest_is_given_up_aloud() {
+        let memory = || Arc::new(Backend::memory());
+        let meters = Arc::new(Meters::new());
+        let behind = Arc::new(Behind::new(memory(), memory(), Arc::clone(&meters), Arc::default()));
+        let blob = BlobId::random(TenantId::random(), UtcTime::from_micros(0).day());
+        // Nothing is awaited, so no copy begins.
+        (0..limits::REPLICA_WAITING_MAX + 10).for_each(|_more| behind.add(blob, 0));
+        assert_eq!(behind.waiting(), limits::REPLICA_WAITING_MAX);
+        let page = meters.render().unwrap();
+        assert!(page.lines().any(|line| line == "hozon_replica_errors_total 10"), "{page}");
+    }
+}

@@ -53,7 +53,7 @@ where
                 match backend.objects.get_range(&backend.path(blob), piece.clone()).await {
                     Ok(bytes) if bytes.len() as u64 == piece.end - piece.start => crc.update(&bytes),
                     Ok(_short) => return Err(BlobError::Truncated { blob, wanted }),
-                    Err(source) => return Err(explain(backend, blob, wanted, source).await),
+                    Err(source) => return Err(backend.explain(blob, wanted, source).await),
                 }
             }
         }
@@ -87,16 +87,4 @@ fn take_in(backend: &Backend, file: &File, blob: BlobId, piece: &Range<u64>, crc
 /// Only advice: a file system that takes none is read all the same.
 fn forget(file: &File, range: &Range<u64>) {
     let _advice = fadvise(file, range.start, NonZeroU64::new(range.end - range.start), Advice::DontNeed);
-}
-
-/// Stores say in different ways that a range lies beyond the end, so the size is asked for.
-async fn explain(backend: &Backend, blob: BlobId, wanted: u64, source: object_store::Error) -> BlobError {
-    let error = BlobError::of_store(blob, source);
-    if !matches!(error, BlobError::Store { .. }) {
-        return error;
-    }
-    match backend.objects.head(&backend.path(blob)).await {
-        Ok(object) if object.size < wanted => BlobError::Truncated { blob, wanted },
-        Ok(_) | Err(_) => error,
-    }
 }

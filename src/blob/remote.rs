@@ -11,6 +11,8 @@ mod s3;
 
 use super::{AzureSettings, GcsSettings, OpenStoreError, S3Settings};
 use object_store::ObjectStore;
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 
 #[cfg(feature = "s3-store")]
@@ -41,4 +43,26 @@ pub(super) fn gcs(settings: &GcsSettings) -> Result<Arc<dyn ObjectStore>, OpenSt
 #[cfg(not(feature = "gcs-store"))]
 pub(super) const fn gcs(_settings: &GcsSettings) -> Result<Arc<dyn ObjectStore>, OpenStoreError> {
     Err(OpenStoreError::NotBuiltIn { kind: "Google Cloud Storage", feature: "gcs-store" })
+}
+
+/// Whether a store failed before it answered: it was not to be reached, or fell silent.
+pub(super) fn is_unreachable(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<io::Error>() || is_of_wire(error) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(any(feature = "s3-store", feature = "azure-store", feature = "gcs-store"))]
+fn is_of_wire(error: &(dyn Error + 'static)) -> bool {
+    error.is::<object_store::client::HttpError>()
+}
+
+#[cfg(not(any(feature = "s3-store", feature = "azure-store", feature = "gcs-store")))]
+const fn is_of_wire(_error: &(dyn Error + 'static)) -> bool {
+    false
 }

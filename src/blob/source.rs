@@ -182,7 +182,7 @@ impl Source {
         }
         match self.backend.objects.get_range(&self.backend.path(blob), stored.clone()).await {
             Ok(bytes) => whole(blob, &stored, bytes),
-            Err(source) => Err(self.explain(stored.end, source).await),
+            Err(source) => Err(self.backend.explain(blob, stored.end, source).await),
         }
     }
 
@@ -203,19 +203,6 @@ impl Source {
             whole(self.location.blob, range, bytes).map(SealedBytes::new)
         };
         stored.iter().map(cut).collect()
-    }
-
-    /// Stores say in different ways that a range lies beyond the end, so the size is asked for.
-    async fn explain(&self, wanted: u64, source: object_store::Error) -> BlobError {
-        let blob = self.location.blob;
-        let error = BlobError::of_store(blob, source);
-        if !matches!(error, BlobError::Store { .. }) {
-            return error;
-        }
-        match self.backend.objects.head(&self.backend.path(blob)).await {
-            Ok(object) if object.size < wanted => BlobError::Truncated { blob, wanted },
-            Ok(_) | Err(_) => error,
-        }
     }
 }
 

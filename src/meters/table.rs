@@ -71,6 +71,10 @@ pub(super) const SCRUB_LAST_FULL: Meter =
 pub(super) const SCRUB_FINDINGS: Meter =
     meter("scrub_findings", "Stored frames that the scrub found damaged, by kind of damage", None, &["damage"]);
 pub(super) const SCRUB_REPAIRED: Meter = meter("scrub_repaired", "Damaged frames that were put back from the replica", None, &[]);
+pub(super) const SCRUB_REPLICA_FINDINGS: Meter =
+    meter("scrub_replica_findings", "Frames that the scrub found missing or damaged in the replica, by kind of damage", None, &["damage"]);
+pub(super) const SCRUB_REPLICA_FILLED: Meter =
+    meter("scrub_replica_filled", "Of these, frames that the scrub copied to the replica", None, &[]);
 pub(super) const SCRUB_ORPHANS: Meter =
     meter("scrub_orphans", "Old blobs that the last full pass of the scrub found and nobody knows", None, &[]);
 pub(super) const BACKUP_UNTIL: Meter =
@@ -105,6 +109,8 @@ pub const TABLE: &[Meter] = &[
     SCRUB_LAST_FULL,
     SCRUB_FINDINGS,
     SCRUB_REPAIRED,
+    SCRUB_REPLICA_FINDINGS,
+    SCRUB_REPLICA_FILLED,
     SCRUB_ORPHANS,
     BACKUP_UNTIL,
     BACKUP_SNAPSHOT,

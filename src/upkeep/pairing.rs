@@ -92,6 +92,9 @@ pub enum PairingError {
     /// The replica has no marker, and holds bodies.
     #[error("the replica holds bodies and has no marker: it is somebody else's, or lost its marker; give an empty one")]
     UnmarkedReplica,
+    /// The replica had a marker, and the one that is there has none.
+    #[error("the replica that is there has no marker: is it mounted, and is its path right?")]
+    NoReplicaMarker,
     /// They belong together already, or to others than was said.
     #[error("the store is not as was said, or belongs to the index already: look again")]
     NotAsSaid,
@@ -174,6 +177,20 @@ impl Pairing {
             Err(other) => return Err(other),
         }
         Ok(true)
+    }
+
+    /// Sees that the replica that is there now is one of the index's store. Changes nothing.
+    ///
+    /// # Errors
+    /// [`PairingError`] when it is another one, is not mounted, or cannot be asked.
+    pub async fn look_at_replica(&self) -> Result<(), PairingError> {
+        let Some(replica) = self.blobs.from_replica() else { return Ok(()) };
+        let index = self.engine.store().await?.ok_or(PairingError::Unpaired)?;
+        match replica.marker().await? {
+            Some(marker) if marker.store == index.id => Ok(()),
+            Some(marker) => Err(PairingError::OtherReplica { index: index.id, replica: marker.store }),
+            None => Err(PairingError::NoReplicaMarker),
+        }
     }
 
     /// Writes the marker, to the replica as well. There an older one does no harm.

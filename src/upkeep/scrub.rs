@@ -5,7 +5,7 @@
 
 mod pace;
 mod pass;
-mod repair;
+mod replica;
 mod report;
 mod status;
 
@@ -18,13 +18,13 @@ use crate::meters::Meters;
 use futures::{StreamExt, TryStreamExt, stream};
 use pace::Pace;
 use pass::{Pass, Place};
+use replica::{Mirrored, Rest};
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-pub use repair::{FromReplica, NoReplica, Repair};
 pub use report::{Damage, Finding, FindingState, ScrubReport};
 pub use status::{ScrubStanding, ScrubStatus};
 
@@ -65,7 +65,7 @@ impl Default for ScrubBounds {
 pub struct ScrubParts {
     /// Rows.
     pub engine: Arc<dyn Engine>,
-    /// Bytes.
+    /// Bytes, and those of the replica, from which damaged frames are put back.
     pub blobs: BlobStore,
     /// Where findings are put on record.
     pub journal: Arc<Journal>,
@@ -77,8 +77,6 @@ pub struct ScrubParts {
     pub meters: Arc<Meters>,
     /// Which node this is.
     pub node: NodeId,
-    /// Where damaged frames may be had from.
-    pub repair: Arc<dyn Repair>,
 }
 
 /// Reads every stored frame and compares it with its row.
@@ -88,6 +86,14 @@ pub struct Scrub {
     settings: Live<ScrubSettings>,
     bounds: ScrubBounds,
     pace: Pace,
+    replica_rest: Rest,
+}
+
+/// What was seen of a frame.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    Sound(Mirrored),
+    Damaged(Damage),
 }
 
 /// What a look at the job came to.
@@ -140,7 +146,8 @@ impl Scrub {
     pub fn new(parts: ScrubParts, settings: Live<ScrubSettings>, bounds: ScrubBounds) -> Self {
         // So that an alarm on a rise has something to rise from.
         Damage::ALL.iter().for_each(|damage| parts.meters.scrub_found(damage.name(), 0));
-        Self { parts, settings, bounds, pace: Pace::default() }
+        Damage::ALL.iter().for_each(|damage| parts.meters.scrub_replica_found(damage.name(), 0));
+        Self { parts, settings, bounds, pace: Pace::default(), replica_rest: Rest::default() }
     }
 
     /// Does the job whenever it is due and nobody else does it, until `stop`.
@@ -273,7 +280,7 @@ impl Scrub {
         }
     }
 
-    async fn compare(&self, batch: Vec<FrameRow>) -> Result<Vec<(FrameRow, Option<Damage>)>, ScrubError> {
+    async fn compare(&self, batch: Vec<FrameRow>) -> Result<Vec<(FrameRow, Seen)>, ScrubError> {
         stream::iter(batch)
             .map(|frame| async move { Ok((frame, self.look(&frame).await?)) })
             .buffered(limits::SCRUB_READS_MAX)
@@ -281,52 +288,40 @@ impl Scrub {
             .await
     }
 
-    /// What is wrong with a frame.
-    async fn look(&self, frame: &FrameRow) -> Result<Option<Damage>, ScrubError> {
-        match self.crc(&frame.location).await {
-            Ok(crc) if crc == frame.stored_crc => {
-                self.fill(frame).await;
-                Ok(None)
-            }
-            Ok(_other) => Ok(Some(Damage::Changed)),
-            Err(BlobError::Missing { .. }) => Ok(Some(Damage::Missing)),
-            Err(BlobError::Truncated { .. } | BlobError::Range { .. }) => Ok(Some(Damage::Truncated)),
-            Err(error @ BlobError::Store { .. }) => {
-                tracing::warn!(error = causes(&error), "a stored frame cannot be read");
-                Ok(Some(Damage::Unreadable))
-            }
-            Err(error) => Err(error.into()),
+    /// How a frame stands here, and if it is sound, in the replica.
+    async fn look(&self, frame: &FrameRow) -> Result<Seen, ScrubError> {
+        match damage(self.crc(&self.parts.blobs, &frame.location).await, frame)? {
+            None => Ok(Seen::Sound(self.mirror(frame).await)),
+            Some(damage) => Ok(Seen::Damaged(damage)),
         }
     }
 
-    /// Gives the other place a sound frame that it lacks. It is tried again in the next pass.
-    async fn fill(&self, frame: &FrameRow) {
-        if let Err(error) = self.parts.repair.fill(&frame.location, frame.stored_crc).await {
-            tracing::warn!(error = causes(&error), "a stored frame could not be copied to the replica");
-        }
-    }
-
-    async fn crc(&self, location: &Location) -> Result<u64, BlobError> {
+    async fn crc(&self, store: &BlobStore, location: &Location) -> Result<u64, BlobError> {
         let turn = async |bytes| {
             self.pace.turn(bytes, self.settings.now().bytes_per_second).await;
             self.parts.meters.scrub_read(bytes);
         };
-        self.parts.blobs.examine(location, turn).await
+        store.examine(location, turn).await
     }
 
     /// Enters what came of a batch in the report, and gives the events that go with it.
-    async fn enter(&self, pass: &mut Pass, compared: Vec<(FrameRow, Option<Damage>)>) -> Result<Events, ScrubError> {
+    async fn enter(&self, pass: &mut Pass, compared: Vec<(FrameRow, Seen)>) -> Result<Events, ScrubError> {
         let mut events = Events::default();
         let mut names = HashMap::new();
-        let is_sound = compared.iter().all(|(_, damage)| damage.is_none());
-        if !is_sound {
+        if compared.iter().any(|(_, seen)| matches!(seen, Seen::Damaged(_))) {
             // A store that is not mounted, or does not answer, has lost nothing.
             self.parts.pairing.look().await?;
         }
         let report = &mut pass.reports.pass;
-        for (frame, damage) in compared {
+        for (frame, seen) in compared {
             report.checked(&frame);
-            let Some(damage) = damage else { continue };
+            let damage = match seen {
+                Seen::Damaged(damage) => damage,
+                Seen::Sound(mirrored) => {
+                    self.enter_mirrored(report, mirrored);
+                    continue;
+                }
+            };
             // Deleted meanwhile: its bytes may go.
             if !self.parts.engine.names_frame(frame.location, frame.stored_crc).await? {
                 report.vanished += 1;
@@ -343,15 +338,12 @@ impl Scrub {
         Ok(events)
     }
 
-    /// Whether a frame could be put back, and is whole now.
-    async fn repaired(&self, frame: &FrameRow) -> bool {
-        let tried = self.parts.repair.repair(&frame.location, frame.stored_crc).await;
-        match tried {
-            Ok(true) => matches!(self.crc(&frame.location).await, Ok(crc) if crc == frame.stored_crc),
-            Ok(false) => false,
-            Err(error) => {
-                tracing::warn!(error = causes(&error), "a damaged frame could not be put back");
-                false
+    fn enter_mirrored(&self, report: &mut ScrubReport, mirrored: Mirrored) {
+        report.mirrored(mirrored);
+        if let Mirrored::Other(damage, state) = mirrored {
+            self.parts.meters.scrub_replica_found(damage.name(), 1);
+            if state == FindingState::Repaired {
+                self.parts.meters.scrub_replica_filled();
             }
         }
     }
@@ -431,5 +423,20 @@ impl Scrub {
             }
         }
         Ok((listed, orphans, bytes))
+    }
+}
+
+/// What is wrong with a frame, by what came of reading it. A store that cannot read one blob has damaged it.
+fn damage(read: Result<u64, BlobError>, frame: &FrameRow) -> Result<Option<Damage>, BlobError> {
+    match read {
+        Ok(crc) if crc == frame.stored_crc => Ok(None),
+        Ok(_other) => Ok(Some(Damage::Changed)),
+        Err(BlobError::Missing { .. }) => Ok(Some(Damage::Missing)),
+        Err(BlobError::Truncated { .. } | BlobError::Range { .. }) => Ok(Some(Damage::Truncated)),
+        Err(error @ BlobError::Store { .. }) => {
+            tracing::warn!(error = causes(&error), "a stored frame cannot be read");
+            Ok(Some(Damage::Unreadable))
+        }
+        Err(error) => Err(error),
     }
 }

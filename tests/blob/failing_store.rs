@@ -8,6 +8,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetRange, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
     PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,8 @@ pub(crate) enum Fault {
     Kept,
     /// Writes fail because the disk is full.
     Full,
+    /// Writes are acknowledged and do nothing.
+    Forgets,
     /// Parts after the first fail.
     LaterParts,
     /// Reads end one byte early.
@@ -49,7 +52,7 @@ pub(crate) const SLOW: std::time::Duration = std::time::Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Faults {
     now: Mutex<Fault>,
-    first: Mutex<Vec<(Path, Bytes)>>,
+    first: Mutex<HashMap<Path, Bytes>>,
     pub(crate) aborted: AtomicUsize,
     pub(crate) completed: AtomicUsize,
     /// Reads that were asked for.
@@ -117,10 +120,9 @@ impl fmt::Display for FailingStore {
 impl ObjectStore for FailingStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         self.faults.before_write()?;
-        let mut first = self.faults.first.lock().unwrap().clone();
-        if first.iter().all(|(path, _)| path != location) {
-            first.push((location.clone(), payload.clone().into()));
-            *self.faults.first.lock().unwrap() = first;
+        self.faults.first.lock().unwrap().entry(location.clone()).or_insert_with(|| payload.clone().into());
+        if self.faults.is(Fault::Forgets) {
+            return Ok(PutResult { e_tag: None, version: None, extensions: object_store::Extensions::default() });
         }
         let put = self.inner.put_opts(location, payload, opts).await?;
         self.faults.after_write()?;
@@ -145,7 +147,7 @@ impl ObjectStore for FailingStore {
             tokio::time::sleep(SLOW).await;
         }
         if self.faults.is(Fault::Stale) {
-            let first = self.faults.first.lock().unwrap().iter().find(|(path, _)| path == location).map(|(_, bytes)| bytes.clone());
+            let first = self.faults.first.lock().unwrap().get(location).cloned();
             let old: Arc<dyn ObjectStore> = Arc::new(object_store::memory::InMemory::new());
             old.put_opts(location, first.unwrap().into(), PutOptions::default()).await?;
             return old.get_opts(location, options).await;

@@ -184,7 +184,7 @@ async fn a_silent_service_holds_a_read_no_longer_than_it_may() {
         let store = service.store(Patience { retry_time: Duration::from_millis(200), ..QUICK });
         let began = Instant::now();
         assert!(read(&store).await.is_err());
-        // Once for the bytes, once for the size, and pauses.
+        assert!(service.asked().iter().all(|asked| asked.method == "GET"), "and then it was waited for again, for the size");
         assert!(began.elapsed() >= QUICK.answer, "{silence:?} was given up after {:?}", began.elapsed());
         assert!(began.elapsed() < Duration::from_millis(2_500), "{silence:?} held a read for {:?}", began.elapsed());
     }

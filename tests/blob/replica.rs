@@ -216,21 +216,6 @@ async fn what_was_deleted_or_damaged_meanwhile_waits_no_longer() {
 }
 
 #[tokio::test]
-async fn what_waits_is_bounded_and_the_rest_is_given_up_aloud() {
-    let pair = Pair::new(ReplicaMode::Behind);
-    pair.replica.set(Fault::Away);
-    let max = hozon::domain::limits::REPLICA_WAITING_MAX;
-    // Nothing is awaited that is not there at once, so no copy ends between the writes.
-    for _write in 0..max + 10 {
-        let stored = Version::new().write(pair.blobs.writer(blob()), 0).await;
-        drop(stored);
-    }
-    // Those that are being copied have left the queue.
-    assert!(pair.blobs.waiting_for_replica() <= max + 4, "{}", pair.blobs.waiting_for_replica());
-    assert!(pair.errors() > 0);
-}
-
-#[tokio::test]
 async fn a_read_goes_on_from_the_replica_whatever_the_first_lacks() {
     for fault in [Fault::None, Fault::Away, Fault::Short, Fault::Silent] {
         for size in [SMALL, 3_000_000] {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 /// Functions, aggregations and words that alerts and dashboard may use. Whatever else stands there is a metric.
-const FUNCTIONS: &[&str] = &["absent", "count", "histogram_quantile", "increase", "max", "min", "rate", "sum", "vector", "time"];
+const FUNCTIONS: &[&str] =
+    &["absent", "count", "histogram_quantile", "increase", "max", "min", "min_over_time", "rate", "sum", "vector", "time"];
 const WORDS: &[&str] = &["and", "bool", "offset", "or", "unless"];
 const LISTS: &[&str] = &["by", "ignoring", "on", "without"];
 

@@ -21,6 +21,7 @@ impl Shown {
         meters.connection_ended(ConnectionEnd::Idle);
         meters.dependency_up("index");
         meters.scrub_found("missing", 1);
+        meters.scrub_replica_found("missing", 1);
         let page = meters.render().unwrap();
         let mut series = BTreeMap::from([("up".to_owned(), labels(&[]))]);
         for meter in TABLE {
@@ -94,6 +95,7 @@ fn is_value(label: &str, value: &str) -> bool {
         "reason" | "direction" => &["src/meters.rs"],
         "operation" => &["src/s3/operations.rs"],
         "dependency" => &["src/admin/health.rs"],
+        "damage" => &["src/upkeep/scrub/report.rs"],
         _ => return false,
     };
     sources.iter().any(|source| fs::read_to_string(source).unwrap().contains(&format!("\"{value}\"")))

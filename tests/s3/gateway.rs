@@ -70,6 +70,11 @@ pub(crate) struct Told {
 
 impl Gateway {
     pub(crate) async fn start() -> Self {
+        Self::over(BlobStore::open(&BlobSettings::Memory).unwrap()).await
+    }
+
+    /// One whose bodies lie there.
+    pub(crate) async fn over(blobs: BlobStore) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let sqlite = SqliteSettings { path: directory.path().join("index.sqlite"), readers: 2 };
@@ -77,7 +82,6 @@ impl Gateway {
         let root = Arc::new(Root::create_file(&directory.path().join("root"), &Protection::FileMode).unwrap());
         let monotonic = Arc::new(SystemMonotonic::start());
         let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), monotonic));
-        let blobs = BlobStore::open(&BlobSettings::Memory).unwrap();
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
         let meters = Arc::new(Meters::new());
         let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random(), Arc::clone(&meters));
@@ -141,9 +145,14 @@ impl Gateway {
     /// A hospital and an app of it that may do everything.
     pub(crate) async fn with_app() -> (Self, Person) {
         let gateway = Self::start().await;
-        let tenant = gateway.tenant("kita").await;
-        let app = gateway.person(tenant, "app", &[("*", &Right::ALL)]).await;
+        let app = gateway.app().await;
         (gateway, app)
+    }
+
+    /// An app of a new hospital that may do everything.
+    pub(crate) async fn app(&self) -> Person {
+        let tenant = self.tenant("kita").await;
+        self.person(tenant, "app", &[("*", &Right::ALL)]).await
     }
 
     /// Asks as someone, with the whole body signed.

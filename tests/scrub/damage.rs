@@ -1,13 +1,12 @@
 //! Everything that is wrong is named, and nothing else.
 
-use crate::house::{DAY, FAST, House, Kept, Node, SMALL};
+use crate::house::{DAY, FAST, House, Node, SMALL};
 use crate::rows;
 use hozon::audit::{EventKind, Verdict};
 use hozon::domain::TenantId;
 use hozon::engine::{Changed, Events, JobOrder, UploadPartRow, VersionChange, VersionRow};
-use hozon::upkeep::{Damage, ScrubError, ScrubReport, Turn};
+use hozon::upkeep::{ScrubError, ScrubReport, Turn};
 use std::fs;
-use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 async fn report(node: &Node) -> ScrubReport {
@@ -179,38 +178,6 @@ async fn a_store_that_is_not_there_has_lost_nothing() {
     let found = report(&node).await;
     assert_eq!((found.frames, found.damaged()), (6, 0));
     assert_eq!(house.log(&node).await.len(), 0);
-}
-
-#[tokio::test]
-async fn a_frame_that_can_be_put_back_is_and_the_next_pass_finds_it_whole() {
-    let house = House::new().await;
-    house.put_many(3, 100).await;
-    let location = house.put("flipped", 100).await.location.unwrap();
-    let file = house.file(location.blob);
-    let bytes = fs::read(&file).unwrap();
-    house.flip(&location);
-    let with = |bytes, says| {
-        let kept = Arc::new(Kept { file: file.clone(), bytes, says });
-        house.node_with(Arc::clone(&house.engine), (FAST, SMALL), kept)
-    };
-    // One that says it did, and did not, is not believed.
-    let liar = with(Vec::new(), true);
-    assert_eq!(liar.turn().await, Turn::Full);
-    let found = report(&liar).await;
-    assert_eq!((found.changed, found.repaired, found.findings[0].is_repaired()), (1, 0, false));
-    liar.scrub.order(JobOrder::Start).await.unwrap();
-    let node = with(bytes.clone(), true);
-    assert_eq!(node.turn().await, Turn::Full);
-    let found = report(&node).await;
-    assert_eq!((found.changed, found.repaired, found.findings[0].is_repaired()), (1, 1, true));
-    assert_eq!(found.findings[0].damage, Damage::Changed);
-    assert_eq!(fs::read(&file).unwrap(), bytes);
-    let actions: Vec<_> = house.log(&node).await.iter().map(|event| event.action.clone()).collect();
-    assert_eq!(actions, ["find-damage", "find-damage", "repair-damage"]);
-    node.scrub.order(JobOrder::Start).await.unwrap();
-    assert_eq!(node.turn().await, Turn::Full);
-    let status = node.scrub.status().await.unwrap();
-    assert_eq!((status.pass.damaged(), status.last.unwrap().repaired), (0, 1));
 }
 
 #[tokio::test]

@@ -2,15 +2,15 @@
 
 use crate::rows;
 use hozon::audit::{Event, Journal};
-use hozon::blob::{BlobError, BlobSettings, BlobStore, Stored};
+use hozon::blob::{BlobSettings, BlobStore, ReplicaMode, Stored};
 use hozon::domain::{BlobId, Clock, EntryId, Live, Location, ManualClock, NodeId, SystemClock, TenantId};
 use hozon::engine::{BucketRow, Changed, Committed, Engine, EntryChange, Events, SqliteEngine, SqliteSettings, VersionChange, VersionRow};
 use hozon::leases::{LeaseSettings, Leases, ManualMonotonic};
 use hozon::meters::Meters;
 use hozon::root::{Protection, Root};
 use hozon::seal::{Aead, FreshDataKey, PlaceOfVersion, Plaintext, SealError, Sealer};
-use hozon::upkeep::{NoReplica, Pairing, Repair, Scrub, ScrubBounds, ScrubParts, ScrubSettings, Turn};
-use std::path::PathBuf;
+use hozon::upkeep::{Pairing, Scrub, ScrubBounds, ScrubParts, ScrubSettings, Turn};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -76,22 +76,31 @@ impl House {
         Self { directory, clock, engine, blobs, bucket, root }
     }
 
-    pub(crate) fn node(&self, settings: ScrubSettings, bounds: ScrubBounds) -> Node {
-        self.node_with(Arc::clone(&self.engine), (settings, bounds), Arc::new(NoReplica))
+    /// A replica in a directory of its own, written before, and what is stored from now on is in both.
+    pub(crate) async fn add_replica(&mut self) {
+        self.add_unknown_replica();
+        assert!(Pairing::new(self.engine.clone(), self.blobs.clone()).admit_replica().await.unwrap());
     }
 
-    pub(crate) fn node_with(
-        &self,
-        engine: Arc<dyn Engine>,
-        (settings, bounds): (ScrubSettings, ScrubBounds),
-        repair: Arc<dyn Repair>,
-    ) -> Node {
+    /// One that nobody has asked yet whose it is.
+    pub(crate) fn add_unknown_replica(&mut self) {
+        let replica = BlobStore::open(&BlobSettings::Local { directory: self.directory.path().join("replica") }).unwrap();
+        let (first, meters) = (self.blobs.clone(), Arc::new(Meters::new()));
+        self.blobs = first.with_replica(&replica, ReplicaMode::Before, Duration::from_secs(10), meters);
+    }
+
+    pub(crate) fn node(&self, settings: ScrubSettings, bounds: ScrubBounds) -> Node {
+        self.node_on(Arc::clone(&self.engine), settings, bounds)
+    }
+
+    /// One with an engine of its own.
+    pub(crate) fn node_on(&self, engine: Arc<dyn Engine>, settings: ScrubSettings, bounds: ScrubBounds) -> Node {
         let (meters, node, clock) = (Arc::new(Meters::new()), NodeId::random(), self.clock.clone());
         let leases = Arc::new(leases(&engine, &self.root));
         let journal = Arc::new(Journal::new(Arc::clone(&engine), leases, clock.clone(), node, Arc::clone(&meters)));
         let pairing = Arc::new(Pairing::new(Arc::clone(&engine), self.blobs.clone()));
         let (blobs, settings) = (self.blobs.clone(), Live::new(settings));
-        let parts = ScrubParts { engine, blobs, journal: Arc::clone(&journal), clock, pairing, meters: Arc::clone(&meters), node, repair };
+        let parts = ScrubParts { engine, blobs, journal: Arc::clone(&journal), clock, pairing, meters: Arc::clone(&meters), node };
         Node { scrub: Scrub::new(parts, settings.clone(), bounds), settings, journal, meters }
     }
 
@@ -158,12 +167,14 @@ impl House {
         self.directory.path().join("blobs").join(blob.to_string())
     }
 
+    /// Its file in the replica.
+    pub(crate) fn mirror(&self, blob: BlobId) -> PathBuf {
+        self.directory.path().join("replica").join(blob.to_string())
+    }
+
     /// Flips a bit in the middle of a frame.
     pub(crate) fn flip(&self, location: &Location) {
-        let mut bytes = std::fs::read(self.file(location.blob)).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 0x10;
-        std::fs::write(self.file(location.blob), bytes).unwrap();
+        flip(&self.file(location.blob));
     }
 
     pub(crate) fn delete(&self, location: &Location) {
@@ -181,20 +192,10 @@ fn leases(engine: &Arc<dyn Engine>, root: &Arc<Root>) -> Leases {
     Leases::new(Arc::clone(engine), Arc::clone(root), LeaseSettings::default(), Arc::new(ManualMonotonic::default()))
 }
 
-/// Another place that has a file's bytes as they were.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    pub(crate) file: PathBuf,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) says: bool,
-}
-
-#[async_trait::async_trait]
-impl Repair for Kept {
-    async fn repair(&self, _location: &Location, _stored_crc: u64) -> Result<bool, BlobError> {
-        if !self.bytes.is_empty() {
-            std::fs::write(&self.file, &self.bytes).unwrap();
-        }
-        Ok(self.says)
-    }
+/// Flips a bit in the middle of a file.
+pub(crate) fn flip(file: &Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::write(file, bytes).unwrap();
 }

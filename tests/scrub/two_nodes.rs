@@ -4,7 +4,7 @@ use crate::house::{FAST, House, Node, SMALL};
 use crate::postgres_server::Postgres;
 use hozon::domain::{Clock, ManualClock, SystemClock};
 use hozon::engine::{Engine, PostgresEngine, PostgresSettings, PostgresTls};
-use hozon::upkeep::{NoReplica, ScrubBounds, ScrubSettings, Turn};
+use hozon::upkeep::{ScrubBounds, ScrubSettings, Turn};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn of_two_nodes_one_scrubs_and_the_other_takes_over_where_it_died() {
     house.delete(&rows[30].location.unwrap());
     let bounds = ScrubBounds { lease: Duration::from_millis(700), ..SMALL };
     let slow = ScrubSettings { bytes_per_second: all, ..FAST };
-    let node = |engine: &Arc<dyn Engine>| house.node_with(Arc::clone(engine), (slow, bounds), Arc::new(NoReplica));
+    let node = |engine: &Arc<dyn Engine>| house.node_on(Arc::clone(engine), slow, bounds);
     let (first, second) = (node(&one), node(&other));
     // Both want it; one reads, and dies after 400 ms.
     let (killed, waiting) = tokio::join!(tokio::time::timeout(Duration::from_millis(400), until_full(&first)), async {

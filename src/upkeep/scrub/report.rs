@@ -1,4 +1,5 @@
 use super::pace::as_float;
+use super::replica::Mirrored;
 use crate::domain::{UtcTime, limits};
 use crate::engine::{FrameOwner, FrameRow, FrameTotals};
 use serde::{Deserialize, Serialize};
@@ -144,6 +145,14 @@ pub struct ScrubReport {
     pub unreadable: u64,
     /// Of all these, frames that were put back.
     pub repaired: u64,
+    /// Frames, sound in the store, that the replica lacked.
+    pub replica_missing: u64,
+    /// Frames, sound in the store, that the replica had cut short, changed or unreadable.
+    pub replica_damaged: u64,
+    /// Of both, frames that were copied to the replica.
+    pub replica_filled: u64,
+    /// Frames, sound in the store, for which the replica could not be asked.
+    pub replica_unknown: u64,
     /// The first of the findings.
     pub findings: Vec<Finding>,
     /// Milliseconds that nodes have worked on the pass.
@@ -178,6 +187,19 @@ impl ScrubReport {
     pub(super) fn checked(&mut self, frame: &FrameRow) {
         self.frames += 1;
         self.bytes = self.bytes.saturating_add(frame.location.length);
+    }
+
+    /// Enters what the replica has of a frame that is sound in the store.
+    pub(super) fn mirrored(&mut self, mirrored: Mirrored) {
+        match mirrored {
+            Mirrored::Same => {}
+            Mirrored::Unknown => self.replica_unknown += 1,
+            Mirrored::Other(damage, state) => {
+                let count = if damage == Damage::Missing { &mut self.replica_missing } else { &mut self.replica_damaged };
+                *count += 1;
+                self.replica_filled += u64::from(state == FindingState::Repaired);
+            }
+        }
     }
 
     pub(super) fn found(&mut self, finding: Finding) {
