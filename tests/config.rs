@@ -34,7 +34,7 @@ fn an_empty_file_is_the_defaults_and_they_are_strict() {
     let settings = read("").unwrap();
     assert_eq!(settings.profile, Profile::StrictJp);
     assert_eq!(settings.listener.address.to_string(), "127.0.0.1:9000");
-    assert_eq!(settings.deviations(), [Deviation::RootInClear]);
+    assert_eq!(settings.deviations(), [Deviation::RootInClear, Deviation::NoBackup]);
     assert_eq!(settings.record_classes.iter().count(), 31);
     assert_eq!(settings.job_types.iter().count(), 40);
 }
@@ -118,7 +118,7 @@ fn the_scrub_has_a_cycle_unless_it_is_switched_off_which_is_a_deviation() {
     let settings = read("[scrub]\ncycle_days = 18\nbytes_per_second = 1900000\n").unwrap();
     assert_eq!((settings.scrub.cycle, settings.scrub.bytes_per_second), (Some(Duration::from_secs(18 * 86_400)), 1_900_000));
     let off = read("[scrub]\ncycle_days = 0\n").unwrap();
-    assert_eq!((off.scrub.cycle, off.deviations()), (None, vec![Deviation::RootInClear, Deviation::NoScrub]));
+    assert_eq!((off.scrub.cycle, off.deviations()), (None, vec![Deviation::RootInClear, Deviation::NoScrub, Deviation::NoBackup]));
     assert!(read("[scrub]\nbytes_per_second = 1\n").is_err());
 }
 
@@ -220,7 +220,7 @@ fn a_missing_file_is_named() {
 #[test]
 fn weak_settings_are_deviations_of_the_strict_profile() {
     let text = "[listener]\ntls = \"1.2\"\nrequests_per_second = 0\n[log]\nlevel = \"debug\"\n";
-    let all = [Deviation::Tls12, Deviation::RootInClear, Deviation::NoRate, Deviation::DebugLog];
+    let all = [Deviation::Tls12, Deviation::RootInClear, Deviation::NoRate, Deviation::NoBackup, Deviation::DebugLog];
     assert_eq!(read(text).unwrap().deviations(), all);
 }
 
@@ -403,4 +403,30 @@ fn a_running_gateway_takes_over_what_it_can_and_names_the_rest() {
     assert_eq!(now.index, running.index);
     // What has been taken over is not named again, what has not still is.
     assert_eq!(now.taken_over(changed).1, left);
+}
+
+#[test]
+fn a_backup_is_kept_in_another_place_than_the_bodies() {
+    assert_eq!(read("").unwrap().backup, None);
+    let backup = read("[backup]\ndirectory = \"/elsewhere\"\n").unwrap().backup.unwrap();
+    assert_eq!((backup.keeper.snapshot_every, backup.keeper.ship_every), (Duration::from_secs(86_400), Some(Duration::from_secs(1))));
+    let azure = AZURE.replace("store.azure", "backup.azure");
+    let rare = read(&format!("[backup]\nsnapshot_hours = 6\nship_secs = 0\n{azure}")).unwrap().backup.unwrap();
+    assert_eq!((rare.keeper.snapshot_every, rare.keeper.ship_every), (Duration::from_secs(6 * 3_600), None));
+    let place = "backup names no place, or more than one: there must be one of directory, s3, azure and gcs";
+    let same = "backup is the same place as store or replica, or within it: it would be lost with it";
+    for (text, reason) in [
+        ("[backup]\n".to_owned(), place),
+        (format!("[backup]\ndirectory = \"/a\"\n{azure}"), place),
+        ("[backup]\ndirectory = \"/var/lib/hozon/blobs/backup\"\n".to_owned(), same),
+        ("[replica]\nmode = \"behind\"\ndirectory = \"/r\"\n[backup]\ndirectory = \"/r\"\n".to_owned(), same),
+    ] {
+        let refused = read(&text).unwrap_err();
+        assert!(std::error::Error::source(&refused).map_or_else(|| refused.to_string(), ToString::to_string).contains(reason), "{refused}");
+    }
+    // Where it is holds from the next start on; how often it is written holds at once.
+    let old = read("[backup]\ndirectory = \"/elsewhere\"\n").unwrap();
+    let (now, left) = old.taken_over(read("[backup]\ndirectory = \"/elsewhere\"\nship_secs = 5\n").unwrap());
+    assert_eq!((now.backup.unwrap().keeper.ship_every, left), (Some(Duration::from_secs(5)), Vec::new()));
+    assert_eq!(old.taken_over(read("[backup]\ndirectory = \"/other\"\n").unwrap()).1, ["backup"]);
 }

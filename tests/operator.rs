@@ -62,6 +62,7 @@ fn services(dir: &Path) -> AdminServices {
         ScrubBounds::default(),
     );
     AdminServices {
+        keeper: None,
         pairing,
         scrub: Arc::new(scrub),
         journal,

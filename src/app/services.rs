@@ -77,8 +77,7 @@ impl Services {
     /// # Errors
     /// [`StartError`] names the part that cannot be had.
     pub async fn build(settings: &Settings) -> Result<Self, StartError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let aead = Aead::checked(settings.aead)?;
+        let (clock, aead): (Arc<dyn Clock>, Aead) = (Arc::new(SystemClock), Aead::checked(settings.aead)?);
         let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
         apart(&root, settings)?;
         let engine = engine::open(&settings.index, Arc::clone(&clock)).await?;
@@ -110,8 +109,7 @@ impl Services {
             aead,
             pool: PlainPool::new(IDLE_BUFFERS, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
-        let pairing = Arc::new(Pairing::new(Arc::clone(&engine), blobs.clone()));
-        let scrub_settings = Live::new(settings.scrub);
+        let (pairing, scrub_settings) = (Arc::new(Pairing::new(Arc::clone(&engine), blobs.clone())), Live::new(settings.scrub));
         let parts = ScrubParts {
             engine: Arc::clone(&engine),
             blobs: blobs.clone(),
@@ -121,17 +119,8 @@ impl Services {
             meters: Arc::clone(&meters),
             node,
         };
+        let (keeper, keeper_settings) = keeper(settings, &parts, root)?.unzip();
         let scrub = Arc::new(Scrub::new(parts, scrub_settings.clone(), ScrubBounds::default()));
-        let keeper_settings = settings.backup.as_ref().map(|backup| Live::new(backup.keeper));
-        let keeper = match (&settings.backup, &keeper_settings) {
-            (Some(backup), Some(live)) => {
-                let (engine, clock, meters) = (Arc::clone(&engine), Arc::clone(&clock), Arc::clone(&meters));
-                let archive = Archive::open(&backup.store).map_err(StartError::Backup)?;
-                let parts = KeeperParts { engine, archive, keys: BackupKeys::new(root), clock, meters, node };
-                Some(Arc::new(Keeper::new(parts, live.clone(), limits::JOB_LEASE)))
-            }
-            _ => None,
-        };
         let (rates, presign_life_max) = (Rates::new(settings.rates), Live::new(settings.presign_life_max));
         Ok(Self {
             rates,
@@ -158,6 +147,23 @@ impl Services {
             outcomes,
         })
     }
+}
+
+type Kept = (Arc<Keeper>, Live<KeeperSettings>);
+
+/// What keeps a backup, with its settings, where one is set up.
+fn keeper(settings: &Settings, with: &ScrubParts, root: Arc<Root>) -> Result<Option<Kept>, StartError> {
+    let Some(backup) = &settings.backup else { return Ok(None) };
+    let parts = KeeperParts {
+        engine: Arc::clone(&with.engine),
+        archive: Archive::open(&backup.store).map_err(StartError::Backup)?,
+        keys: BackupKeys::new(root),
+        clock: Arc::clone(&with.clock),
+        meters: Arc::clone(&with.meters),
+        node: with.node,
+    };
+    let live = Live::new(backup.keeper);
+    Ok(Some((Arc::new(Keeper::new(parts, live.clone(), limits::JOB_LEASE)), live)))
 }
 
 /// The store, with its replica where one is set up.

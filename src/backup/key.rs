@@ -14,8 +14,10 @@ const KNOWN_MAX: usize = 64;
 #[derive(Clone)]
 pub struct BackupKeys {
     root: Arc<Root>,
-    known: Arc<Mutex<HashMap<(ChainId, [u8; 16]), Arc<UseKey>>>>,
+    known: Arc<Mutex<Known>>,
 }
+
+type Known = HashMap<(ChainId, [u8; 16]), Arc<UseKey>>;
 
 /// A key with what a piece's beginning says of it.
 #[derive(Clone)]

@@ -362,7 +362,7 @@ impl Engine for Memory {
     async fn changes_waiting(&self) -> Answer<Option<u64>> {
         Err(EngineError::Unavailable)
     }
-    async fn dump_changes(&self, _: mpsc::Sender<Batch>) -> Result<Option<Noted>, CopyError> {
+    async fn dump_changes(&self, _: tokio::sync::mpsc::Sender<Batch>) -> Result<Option<Noted>, CopyError> {
         Err(CopyError::BrokenOff)
     }
     async fn forget_changes(&self, _: Noted) -> Answer<()> {

@@ -215,7 +215,7 @@ def an_earlier_moment_comes_back_without_what_must_not(_, __):
         except ClientError as error:
             assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403, error
         # No event of what was taken back is forgotten, and the restore is one itself.
-        events = json.loads(gateway.program("audit", "search", "--demo", str(gateway.directory), "--limit", "1000", "--output", "json").stdout)
+        events = json.loads(gateway.program("audit", "search", "--demo", str(gateway.directory), "--limit", "1000", "--output", "json").stdout)["events"]
         actions = {(event["action"], event["subject"].get("key")) for event in events}
         assert any(action == "restore-index" for action, _ in actions), actions
         assert any(key == "c/written later" for _, key in actions), actions
