@@ -10,19 +10,10 @@ mod demo;
 mod weed;
 
 use demo::Demo;
-use weed::{ACCESS_KEY, BUCKET, Door, Weed};
+use weed::{Door, Weed};
 
 fn over(weed: &Weed) -> Demo {
-    let settings = [
-        ("ENDPOINT", weed.endpoint()),
-        ("BUCKET", BUCKET.to_owned()),
-        ("REGION", "us-east-1".to_owned()),
-        ("ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
-        ("SECRET_KEY_FILE", weed.secret_file().display().to_string()),
-        ("PREFIX", "hozon/".to_owned()),
-        ("CA", weed.ca().display().to_string()),
-    ];
-    Demo::start_with(&settings.map(|(name, value)| (format!("HOZON__STORE__S3__{name}"), value)))
+    Demo::start_with(&weed.settings())
 }
 
 #[test]
@@ -30,7 +21,7 @@ fn over(weed: &Weed) -> Demo {
 fn real_clients_pass_over_an_s3_service() {
     let weed = Weed::start(Door::Tls);
     let demo = over(&weed);
-    for script in ["boto3_objects.py", "boto3_multipart.py", "model.py"] {
+    for script in ["boto3_objects.py", "boto3_multipart.py"] {
         demo.passes(script);
     }
     assert!(!demo.directory().join("data/blobs").exists(), "the bodies lie on the local disk");
