@@ -170,6 +170,15 @@ impl BlobStore {
         examine::checksum(&self.first, location, turn).await
     }
 
+    /// What [`BlobStore::examine`] says of each of several frames, in their order. Small ones take one turn together.
+    pub async fn examine_each<F, Fut>(&self, locations: &[Location], turn: F) -> Vec<Result<u64, BlobError>>
+    where
+        F: Fn(u64) -> Fut + Send + Sync,
+        Fut: Future<Output = ()> + Send,
+    {
+        examine::each(&self.first, locations, turn).await
+    }
+
     /// Deletes a blob, at the replica as well. One that is not there is deleted already.
     ///
     /// Not durable at once on local disks: after a power cut the blob may be back, for the collector to find.

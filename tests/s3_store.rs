@@ -31,7 +31,7 @@ fn section(name: &str, weed: &Weed, port: u16) -> Vec<(String, String)> {
 }
 
 fn over(weed: &Weed) -> Demo {
-    Demo::start_with(&section("STORE", weed, weed.port()))
+    Demo::start_with(&weed.settings())
 }
 
 /// Two services behind one gateway, with a wire to each that can be spoiled.
@@ -70,7 +70,7 @@ impl Two {
 fn real_clients_pass_over_an_s3_service() {
     let weed = Weed::start(Door::Tls);
     let demo = over(&weed);
-    for script in ["boto3_objects.py", "boto3_multipart.py", "model.py"] {
+    for script in ["boto3_objects.py", "boto3_multipart.py"] {
         demo.passes(script);
     }
     assert!(!demo.directory().join("data/blobs").exists(), "the bodies lie on the local disk");

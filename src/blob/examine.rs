@@ -61,6 +61,40 @@ where
     Ok(crc.finalize())
 }
 
+/// CRC64NVME over each of several frames, in their order. Those of a local disk are read on one thread, in one turn, if they
+/// come to no more than one piece: changing threads costs more than reading a small file.
+pub(super) async fn each<F, Fut>(backend: &Arc<Backend>, locations: &[Location], turn: F) -> Vec<Result<u64, BlobError>>
+where
+    F: Fn(u64) -> Fut + Send + Sync,
+    Fut: Future<Output = ()> + Send,
+{
+    let bytes = locations.iter().fold(0_u64, |bytes, location| bytes.saturating_add(location.length));
+    let Some(local) = backend.local.as_ref().filter(|_| bytes <= LOCAL_PIECE_BYTES) else {
+        let mut sums = Vec::with_capacity(locations.len());
+        for location in locations {
+            sums.push(checksum(backend, location, &turn).await);
+        }
+        return sums;
+    };
+    turn(bytes).await;
+    let (here, local, frames) = (Arc::clone(backend), Arc::clone(local), locations.to_vec());
+    let read = move || frames.iter().map(|frame| small(&here, &local, frame)).collect();
+    let sums = tokio::task::spawn_blocking(read).await;
+    sums.unwrap_or_else(|_stopping| locations.iter().map(|_frame| Err(BlobError::Stopping)).collect())
+}
+
+/// A frame of one piece.
+fn small(backend: &Backend, local: &LocalFiles, location: &Location) -> Result<u64, BlobError> {
+    let Location { blob, offset, length } = *location;
+    let end = offset.checked_add(length).ok_or(BlobError::Range { blob, start: offset, end: u64::MAX })?;
+    let mut crc = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
+    if length > 0 {
+        let frame = offset..end;
+        take_in(backend, &open(local, blob, &frame)?, blob, &frame, &mut crc)?;
+    }
+    Ok(crc.finalize())
+}
+
 /// What the page cache has of the frame is forgotten: it may still be whole where the medium no longer is. It comes from
 /// there again for whoever reads it next.
 fn open(local: &LocalFiles, blob: BlobId, frame: &Range<u64>) -> Result<File, BlobError> {

@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
+mod walk;
+
+pub(super) use walk::Walk;
+
 /// Directories of which it is remembered that they are durable. Forgetting one costs two fsyncs.
 const DURABLE_MAX: usize = 10_000;
 
@@ -59,6 +63,11 @@ impl LocalFiles {
         }
         durable.insert(place);
         Ok(())
+    }
+
+    /// Goes through the files in the directory `below`. `object_store` can, but asks for each file three times.
+    pub(super) fn walk(&self, below: &str) -> io::Result<Walk> {
+        Walk::begin(&self.directory, below)
     }
 
     /// Removes files that `object_store` staged before `before` and never renamed into place. Its listing

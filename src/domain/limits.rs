@@ -149,6 +149,10 @@ pub const CONNECTION_WINDOW_BYTES: u32 = 2 * 1_024 * 1_024;
 pub const SMALL_FRAME_BYTES_MAX: u64 = 256 << 10;
 /// Frames that a scrub reads at a time: latency of remote stores, without being felt.
 pub const SCRUB_READS_MAX: usize = 4;
+/// Bytes of small frames that a scrub reads together: a changed rate is followed after as many, at the latest.
+pub const SCRUB_TOGETHER_BYTES: u64 = 512 << 10;
+/// Small frames that a scrub reads together: a process that stops waits for as many disk accesses.
+pub const SCRUB_TOGETHER_FRAMES: usize = 64;
 /// Frames of one batch of a scrub: as many are read again after a crash, at most.
 pub const SCRUB_BATCH_FRAMES: usize = 500;
 /// Bytes of one batch of a scrub, but for its last frame.

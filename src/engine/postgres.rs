@@ -24,6 +24,7 @@ mod pool;
 mod runs;
 mod schema;
 mod session;
+mod standby;
 mod store;
 mod transaction;
 mod uploads;

@@ -34,6 +34,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long it waits after a failure.
 const FAILED_PAUSE: Duration = Duration::from_secs(60);
 
+/// How finely the rate is kept where frames are small.
+const MOMENTS_PER_SECOND: u64 = 50;
+
 /// What operators set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScrubSettings {
@@ -281,27 +284,38 @@ impl Scrub {
     }
 
     async fn compare(&self, batch: Vec<FrameRow>) -> Result<Vec<(FrameRow, Seen)>, ScrubError> {
-        stream::iter(batch)
-            .map(|frame| async move { Ok((frame, self.look(&frame).await?)) })
+        // At a slow rate no more than that of a moment, or it would come in bursts.
+        let moment = self.settings.now().bytes_per_second / MOMENTS_PER_SECOND;
+        stream::iter(small_ones_together(batch, moment.min(limits::SCRUB_TOGETHER_BYTES)))
+            .map(|frames| self.look_at(frames))
             .buffered(limits::SCRUB_READS_MAX)
-            .try_collect()
+            .try_concat()
             .await
     }
 
-    /// How a frame stands here, and if it is sound, in the replica.
-    async fn look(&self, frame: &FrameRow) -> Result<Seen, ScrubError> {
-        match damage(self.crc(&self.parts.blobs, &frame.location).await, frame)? {
-            None => Ok(Seen::Sound(self.mirror(frame).await)),
-            Some(damage) => Ok(Seen::Damaged(damage)),
+    /// How frames stand here, and those that are sound, in the replica.
+    async fn look_at(&self, frames: Vec<FrameRow>) -> Result<Vec<(FrameRow, Seen)>, ScrubError> {
+        let locations: Vec<Location> = frames.iter().map(|frame| frame.location).collect();
+        let sums = self.parts.blobs.examine_each(&locations, |bytes| self.turn_for(bytes)).await;
+        let mut looked = Vec::with_capacity(frames.len());
+        for (frame, sum) in frames.into_iter().zip(sums) {
+            let seen = match damage(sum, &frame)? {
+                None => Seen::Sound(self.mirror(&frame).await),
+                Some(damage) => Seen::Damaged(damage),
+            };
+            looked.push((frame, seen));
         }
+        Ok(looked)
     }
 
     async fn crc(&self, store: &BlobStore, location: &Location) -> Result<u64, BlobError> {
-        let turn = async |bytes| {
-            self.pace.turn(bytes, self.settings.now().bytes_per_second).await;
-            self.parts.meters.scrub_read(bytes);
-        };
-        store.examine(location, turn).await
+        store.examine(location, |bytes| self.turn_for(bytes)).await
+    }
+
+    /// Waits until `bytes` may be read.
+    async fn turn_for(&self, bytes: u64) {
+        self.pace.turn(bytes, self.settings.now().bytes_per_second).await;
+        self.parts.meters.scrub_read(bytes);
     }
 
     /// Enters what came of a batch in the report, and gives the events that go with it.
@@ -439,4 +453,21 @@ fn damage(read: Result<u64, BlobError>, frame: &FrameRow) -> Result<Option<Damag
         }
         Err(error) => Err(error),
     }
+}
+
+/// The frames in their order, those next to each other that are read together in one group. One of more than `bytes_max` is
+/// alone.
+fn small_ones_together(batch: Vec<FrameRow>, bytes_max: u64) -> Vec<Vec<FrameRow>> {
+    let (mut groups, mut bytes) = (Vec::<Vec<FrameRow>>::new(), 0_u64);
+    for frame in batch {
+        bytes = bytes.saturating_add(frame.location.length);
+        match groups.last_mut() {
+            Some(group) if bytes <= bytes_max && group.len() < limits::SCRUB_TOGETHER_FRAMES => group.push(frame),
+            _ => {
+                bytes = frame.location.length;
+                groups.push(vec![frame]);
+            }
+        }
+    }
+    groups
 }

@@ -2,9 +2,11 @@
 
 //! The blob store through its public interface, over stores that work and stores that fail.
 
+mod examine;
 mod failing_store;
 mod failures;
 mod frames;
+mod listing;
 mod local;
 #[cfg(feature = "s3-store")]
 mod patience;

@@ -23,6 +23,8 @@ pub(crate) struct Postgres {
     watched: Option<Child>,
     scratch: tempfile::TempDir,
     port: u16,
+    /// What it is called where it follows another.
+    name: String,
 }
 
 impl Postgres {
@@ -56,9 +58,32 @@ impl Postgres {
         fs::set_permissions(data.join("server.key"), fs::Permissions::from_mode(0o600)).unwrap();
         give(&data.join("server.crt"));
         give(&data.join("server.key"));
-        let mut server = Self { watched: None, scratch, port: free_port() };
+        let mut server = Self { watched: None, scratch, port: free_port(), name: "primary".to_owned() };
         server.resume();
         server
+    }
+
+    /// Makes a standby called `name`, which follows this server from now on. It does not answer for the primary's disk: whether
+    /// it is waited for is the primary's setting.
+    pub(crate) fn standby(&self, name: &str) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let data = scratch.path().join("data");
+        fs::create_dir(&data).unwrap();
+        give(&data);
+        let copied = as_nobody(program("pg_basebackup"))
+            .args(["--host=127.0.0.1", &format!("--port={}", self.port), "--username=hozon", "--no-password", "--no-sync"])
+            .args(["--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf", "--pgdata"])
+            .arg(&data)
+            .env("PGPASSWORD", PASSWORD)
+            .current_dir(scratch.path())
+            .output()
+            .unwrap_or_else(|error| panic!("needs `pg_basebackup`: {error}"));
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
+        let mut standby = Self { watched: None, scratch, port: free_port(), name: name.to_owned() };
+        standby.resume();
+        standby
     }
 
     /// Starts it, again after [`Postgres::crash`], with what it stored.
@@ -71,6 +96,7 @@ impl Postgres {
             "ssl=on".to_owned(),
             "max_connections=200".to_owned(),
             "logging_collector=off".to_owned(),
+            format!("cluster_name={}", self.name),
         ];
         let log = fs::File::create(self.scratch.path().join("log")).unwrap();
         let mut command = as_nobody("sh");

@@ -93,16 +93,30 @@ impl Weed {
         }
     }
 
-    /// Its URL.
     /// The port of its S3 door.
     pub(crate) const fn port(&self) -> u16 {
         let [.., s3] = self.ports;
         s3
     }
 
+    /// Its URL.
     pub(crate) fn endpoint(&self) -> String {
         let scheme = if self.door == Door::Tls { "https" } else { "http" };
         format!("{scheme}://localhost:{}", self.ports[3])
+    }
+
+    /// The variables of the environment that make a gateway use it.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        let settings = [
+            ("ENDPOINT", self.endpoint()),
+            ("BUCKET", BUCKET.to_owned()),
+            ("REGION", "us-east-1".to_owned()),
+            ("ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("SECRET_KEY_FILE", self.secret_file().display().to_string()),
+            ("PREFIX", "hozon/".to_owned()),
+            ("CA", self.ca().display().to_string()),
+        ];
+        settings.map(|(name, value)| (format!("HOZON__STORE__S3__{name}"), value)).into()
     }
 
     /// The file with its certificate, to be trusted.

@@ -1,6 +1,7 @@
 use super::fault::Fault;
 use super::pool::Pool;
 use super::session::Session;
+use super::standby::{STANDBYS, Standbys};
 use super::transaction;
 use crate::engine::cells::{Cells, Columns};
 use crate::engine::checkup::{Check, Checkup, Tables, Verdict};
@@ -29,17 +30,17 @@ pub(super) async fn look(settings: &PostgresSettings) -> Result<Checkup, EngineE
 
 async fn ask(session: &Session) -> Result<Checkup, Fault> {
     let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'), current_setting('fsync'),
-                 current_setting('full_page_writes'), current_setting('data_checksums'), current_setting('synchronous_standby_names'),
-                 (SELECT count(*) FROM pg_stat_replication), current_setting('max_connections')::bigint";
-    let checks = session.one(sql, Vec::new(), checks).await?.ok_or(EngineError::Unavailable)?;
+                 current_setting('full_page_writes'), current_setting('data_checksums')";
+    let mut checks = session.one(sql, Vec::new(), checks).await?.ok_or(EngineError::Unavailable)?;
+    let standbys = session.one(STANDBYS, Vec::new(), Standbys::of).await?.ok_or(EngineError::Unavailable)?;
+    checks.extend(standbys.checks());
     Ok(Checkup { checks, tables: Tables::None })
 }
 
 fn checks(row: &dyn Columns) -> Result<Vec<Check>, EngineError> {
     let mut cells = Cells::new(row, "pg_settings");
     let (number, version): (i64, String) = (cells.take()?, cells.take()?);
-    let (fsync, pages, sums, synchronous): (String, String, String, String) = (cells.take()?, cells.take()?, cells.take()?, cells.take()?);
-    let standbys: i64 = cells.take()?;
+    let (fsync, pages, sums): (String, String, String) = (cells.take()?, cells.take()?, cells.take()?);
     let is_on = |name: &'static str, value: &str, otherwise: Verdict, why: &str| {
         if value == "on" {
             Check::new(name, Verdict::Good, "on".to_owned())
@@ -56,15 +57,6 @@ fn checks(row: &dyn Columns) -> Result<Vec<Check>, EngineError> {
         is_on("index fsync", &fsync, Verdict::Bad, "what was acknowledged is lost with the power"),
         is_on("index full_page_writes", &pages, Verdict::Bad, "a power cut can tear pages"),
         is_on("index data_checksums", &sums, Verdict::Weak, "rot on its disk is not noticed; see `pg_checksums`"),
-        match (standbys, synchronous.is_empty()) {
-            (0, _) => Check::new("index standby", Verdict::Weak, "none that could take over".to_owned()),
-            (_, true) => Check::new(
-                "index standby",
-                Verdict::Bad,
-                format!("{standbys}, none synchronous: a failover loses what was acknowledged; set `synchronous_standby_names`"),
-            ),
-            (_, false) => Check::new("index standby", Verdict::Good, format!("{standbys}, synchronous: {synchronous}")),
-        },
     ])
 }
 
