@@ -42,7 +42,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use backup::made_anew;
+pub use backup::{given_store, made_anew};
 pub use exposed::Exposed;
 pub use socket::AdminError;
 pub use store::adopt;

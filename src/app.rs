@@ -2,6 +2,7 @@
 
 mod chores;
 mod error;
+mod migration;
 mod notify;
 mod recovery;
 mod reload;
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 pub use error::StartError;
+pub use migration::{IndexMoved, MigrationError, Moment, StoreMoved, findings, move_index, move_store};
 pub use notify::{Supervisor, SupervisorError};
 pub use recovery::{CheckedPiece, Recovery, RecoveryError, Wanted, check, drill, recover, shelf};
 pub use reload::Reload;

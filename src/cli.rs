@@ -11,6 +11,7 @@ mod credential;
 mod demo;
 mod doctor;
 mod failure;
+mod migrate;
 mod operator;
 mod output;
 mod principal;
@@ -62,6 +63,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             Command::Root(asked) => root::run(asked, output),
             Command::Scrub(asked) => scrub::run(asked, &operator, output).await,
             Command::Backup(asked) => backup::run(asked, &operator, output).await,
+            Command::Migrate(asked) => migrate::run(asked, output).await,
             Command::Recover(asked) => recover::recover(asked, output).await,
             Command::Restore(asked) => recover::restore(asked, output).await,
             Command::Store(asked) => store::run(asked, &operator, output).await,

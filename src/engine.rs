@@ -371,6 +371,9 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     async fn store(&self) -> Result<Option<StoreRow>, EngineError>;
     /// Gives the index another store or generation. [`Changed::Conflict`] if what it has is not `from`.
     async fn set_store(&self, from: Option<StoreRow>, to: StoreRow, events: Events) -> Result<Changed, EngineError>;
+    /// How many connections other processes of hozon have to this index: those of gateways that run. None where nobody else
+    /// can have it open.
+    async fn other_connections(&self) -> Result<u64, EngineError>;
     /// Whether any row names a blob.
     async fn names_blobs(&self) -> Result<bool, EngineError>;
     /// A number that grows whenever an event of any tenant becomes durable.

@@ -6,6 +6,7 @@ mod orphans;
 mod pairing;
 mod reconcile;
 mod scrub;
+mod transfer;
 
 pub use idle_uploads::{IdleUploads, IdleUploadsError};
 pub use orphans::{OrphanReport, Orphans, OrphansError};
@@ -14,3 +15,4 @@ pub use reconcile::{ReconcileError, ReconciledFrame, Reconciliation, reconcile};
 pub use scrub::{
     Damage, Finding, FindingState, Scrub, ScrubBounds, ScrubError, ScrubParts, ScrubReport, ScrubSettings, ScrubStanding, ScrubStatus, Turn,
 };
+pub use transfer::{Transfer, transfer};

@@ -57,3 +57,9 @@ fn memory_stays_flat() {
 fn a_lost_index_comes_back_from_its_backup() {
     passes_alone("backup.py");
 }
+
+#[test]
+#[ignore = "needs python3 with boto3"]
+fn an_index_and_bodies_move_to_another_place() {
+    passes_alone("migrate.py");
+}

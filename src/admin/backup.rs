@@ -56,15 +56,26 @@ fn backup(status: BackupStatus, now: UtcTime) -> Backup {
 /// # Errors
 /// [`EngineError`] when the index fails.
 pub async fn made_anew(services: &AdminServices, action: OperatorAction) -> Result<Vec<String>, EngineError> {
-    let (events, unrecorded) = store::events(services, &operator::at_this_machine(), action).await?;
     match services.engine.store().await? {
-        Some(row) => {
-            let behind = StoreRow { generation: 0, ..row };
-            if services.engine.set_store(Some(row), behind, events).await? == Changed::Conflict {
-                return Err(EngineError::InUse);
-            }
+        Some(row) => given_store(services, action, StoreRow { generation: 0, ..row }).await,
+        None => {
+            let (events, unrecorded) = store::events(services, &operator::at_this_machine(), action).await?;
+            services.engine.append(events).await?;
+            Ok(unrecorded)
         }
-        None => services.engine.append(events).await?,
+    }
+}
+
+/// Gives the index another store, and writes that into every tenant's log. Gives the names of tenants whose log does not have
+/// it.
+///
+/// # Errors
+/// [`EngineError`] when the index fails.
+pub async fn given_store(services: &AdminServices, action: OperatorAction, to: StoreRow) -> Result<Vec<String>, EngineError> {
+    let (events, unrecorded) = store::events(services, &operator::at_this_machine(), action).await?;
+    let from = services.engine.store().await?;
+    if services.engine.set_store(from, to, events).await? == Changed::Conflict {
+        return Err(EngineError::InUse);
     }
     Ok(unrecorded)
 }

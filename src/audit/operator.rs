@@ -34,6 +34,10 @@ pub enum OperatorAction {
     RecoverIndex,
     /// An index is made anew from its backup as its records were at an earlier moment.
     RestoreIndex,
+    /// The index is moved to another database.
+    MoveIndex,
+    /// The bodies are moved to another store.
+    MoveStore,
 }
 
 impl OperatorAction {
@@ -54,6 +58,8 @@ impl OperatorAction {
         Self::RepairDamage,
         Self::RecoverIndex,
         Self::RestoreIndex,
+        Self::MoveIndex,
+        Self::MoveStore,
     ];
 
     /// Its name as an action.
@@ -75,6 +81,8 @@ impl OperatorAction {
             Self::RepairDamage => "repair-damage",
             Self::RecoverIndex => "recover-index",
             Self::RestoreIndex => "restore-index",
+            Self::MoveIndex => "move-index",
+            Self::MoveStore => "move-store",
         }
     }
 
@@ -95,6 +103,8 @@ impl OperatorAction {
             Self::RepairDamage => "RepairDamage",
             Self::RecoverIndex => "RecoverIndex",
             Self::RestoreIndex => "RestoreIndex",
+            Self::MoveIndex => "MoveIndex",
+            Self::MoveStore => "MoveStore",
         }
     }
 }

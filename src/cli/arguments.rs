@@ -1,5 +1,5 @@
 use super::output::Output;
-use super::{audit, backup, bucket, credential, demo, doctor, principal, recover, root, scrub, serve, store, tenant};
+use super::{audit, backup, bucket, credential, demo, doctor, migrate, principal, recover, root, scrub, serve, store, tenant};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -37,6 +37,8 @@ pub(super) enum Command {
     Scrub(scrub::Arguments),
     /// Show the backup of the index, make a snapshot, list or verify what there is.
     Backup(backup::Arguments),
+    /// Move the index to another database, or the bodies to another store.
+    Migrate(migrate::Arguments),
     /// Make a lost index anew from its backup, while no gateway runs.
     Recover(recover::Recover),
     /// Make an index anew with its records as they were at an earlier moment, while no gateway runs.

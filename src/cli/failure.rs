@@ -31,6 +31,11 @@ impl Failure {
         Self::new(Kind::Failed, error.to_string()).caused_by(&error)
     }
 
+    /// The same, of an error that is still needed.
+    pub(super) fn failed_by(error: &dyn Error) -> Self {
+        Self::new(Kind::Failed, error.to_string()).caused_by(error)
+    }
+
     /// Something is wrong here, in words.
     pub(super) fn wrong(text: impl Into<String>) -> Self {
         Self::new(Kind::Failed, text)

@@ -416,6 +416,10 @@ impl Engine for PostgresEngine {
         self.write(events, move |session, events| store::set(session, from, to, events).boxed()).await
     }
 
+    async fn other_connections(&self) -> Result<u64, EngineError> {
+        self.read(|session| store::other_connections(session).boxed()).await
+    }
+
     async fn names_blobs(&self) -> Result<bool, EngineError> {
         self.read(|session| store::names_blobs(session).boxed()).await
     }

@@ -446,6 +446,10 @@ impl Engine for SqliteEngine {
         self.write(move |db| store::set(db, from, to, &events)).await
     }
 
+    async fn other_connections(&self) -> Result<u64, EngineError> {
+        Ok(0)
+    }
+
     async fn names_blobs(&self) -> Result<bool, EngineError> {
         self.readers.look(store::names_blobs)
     }

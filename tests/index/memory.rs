@@ -353,6 +353,9 @@ impl Engine for Memory {
     async fn dump(&self, _: tokio::sync::mpsc::Sender<Batch>) -> Result<(), CopyError> {
         Err(CopyError::BrokenOff)
     }
+    async fn other_connections(&self) -> Answer<u64> {
+        Ok(0)
+    }
     async fn note_changes(&self) -> Answer<Changed> {
         Err(EngineError::Unavailable)
     }

@@ -231,6 +231,9 @@ impl Engine for KeysEngine {
     async fn dump(&self, _: tokio::sync::mpsc::Sender<Batch>) -> Result<(), CopyError> {
         Ok(no()?)
     }
+    async fn other_connections(&self) -> Result<u64, EngineError> {
+        no()
+    }
     async fn note_changes(&self) -> Result<Changed, EngineError> {
         no()
     }

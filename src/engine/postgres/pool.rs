@@ -104,6 +104,13 @@ fn refused(error: PoolError) -> EngineError {
     }
 }
 
+/// What the server shows of a connection: of one gateway all have the same, and no two gateways have.
+fn name(schema: &str) -> Result<String, EngineError> {
+    let mut own = [0; 4];
+    getrandom::fill(&mut own).map_err(|error| EngineError::Failed(Box::new(error)))?;
+    Ok(format!("hozon-{:08x}-{schema}", u32::from_be_bytes(own)))
+}
+
 fn config(settings: &PostgresSettings) -> Result<Config, EngineError> {
     let mut config = Config::new();
     for (host, port) in &settings.hosts {
@@ -112,7 +119,7 @@ fn config(settings: &PostgresSettings) -> Result<Config, EngineError> {
     config
         .dbname(&settings.database)
         .user(&settings.user)
-        .application_name("hozon")
+        .application_name(name(&settings.schema)?)
         .connect_timeout(settings.connect_time_max)
         .keepalives_idle(SILENCE_MAX)
         .tcp_user_timeout(SILENCE_MAX)

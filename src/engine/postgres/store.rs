@@ -32,6 +32,14 @@ pub(super) async fn set(session: &Session, from: Option<StoreRow>, to: StoreRow,
     concluded(session, changed, events).await
 }
 
+pub(super) async fn other_connections(session: &Session) -> Result<u64, Fault> {
+    let sql = "SELECT count(*) FROM pg_stat_activity o, pg_stat_activity own
+               WHERE own.pid = pg_backend_pid() AND o.datid = own.datid AND o.application_name LIKE 'hozon-________-%'
+                 AND substr(o.application_name, 16) = substr(own.application_name, 16) AND o.application_name <> own.application_name";
+    let others = session.one(sql, given![], |row| Cells::new(row, "pg_stat_activity").number()).await?;
+    others.ok_or_else(|| EngineError::Unavailable.into())
+}
+
 pub(super) async fn names_blobs(session: &Session) -> Result<bool, Fault> {
     let sql = "SELECT 1 FROM versions WHERE blob IS NOT NULL UNION ALL SELECT 1 FROM parts UNION ALL SELECT 1 FROM upload_parts LIMIT 1";
     session.exists(sql, given![]).await
