@@ -9,7 +9,7 @@ mod demo;
 #[path = "support/postgres.rs"]
 mod server;
 
-use demo::Demo;
+use demo::{Demo, passes_alone_with};
 use server::Postgres;
 use std::collections::HashMap;
 use std::process::Command;
@@ -41,6 +41,20 @@ fn a_server_that_is_away_is_an_answer_and_no_loss() {
     demo.passes_words("index_away.py", &["away"]);
     server.resume();
     demo.passes_words("index_away.py", &["after"]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL, and python3 with boto3"]
+fn an_index_moves_from_a_file_to_postgresql() {
+    let server = Postgres::start();
+    passes_alone_with("migrate.py", "MIGRATE_POSTGRES", server.settings());
+}
+
+#[test]
+#[ignore = "needs PostgreSQL, and python3 with boto3"]
+fn a_lost_schema_comes_back_from_its_backup() {
+    let server = Postgres::start();
+    passes_alone_with("backup.py", "BACKUP_POSTGRES", server.settings());
 }
 
 /// A failover loses nothing only where a synchronous standby follows, and the doctor tells every other case apart.

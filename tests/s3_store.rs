@@ -11,7 +11,7 @@ mod proxy;
 #[path = "support/weed.rs"]
 mod weed;
 
-use demo::Demo;
+use demo::{Demo, passes_alone_with};
 use proxy::{Proxy, Wire};
 use std::net::SocketAddr;
 use weed::{ACCESS_KEY, BUCKET, Door, Weed};
@@ -119,4 +119,11 @@ fn a_replica_behind_misses_nothing_while_it_is_away() {
     two.passes("filled");
     two.to_store.set(Wire::Reset);
     two.passes("alone");
+}
+
+#[test]
+#[ignore = "needs SeaweedFS, and python3 with boto3"]
+fn bodies_move_from_a_directory_to_an_s3_service() {
+    let weed = Weed::start(Door::Tls);
+    passes_alone_with("migrate.py", "MIGRATE_STORE", weed.settings());
 }

@@ -16,6 +16,9 @@ from process import Demo
 
 suite = Suite("backup", drives_its_own=True)
 PLAIN = "files"
+# Settings of an index on PostgreSQL, as JSON; a file where there are none.
+POSTGRES = json.loads(os.environ.get("BACKUP_POSTGRES", "{}"))
+SCHEMA = "HOZON__INDEX__POSTGRES__SCHEMA"
 
 
 class Place:
@@ -23,13 +26,17 @@ class Place:
 
     def __enter__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="hozon-backup-"))
-        os.environ["HOZON__BACKUP__DIRECTORY"] = str(self.directory / "backup")
+        self.environment = {"HOZON__BACKUP__DIRECTORY": str(self.directory / "backup"), **POSTGRES}
+        if POSTGRES:
+            self.environment[SCHEMA] = f"backup_{os.urandom(4).hex()}"
+        os.environ.update(self.environment)
         self.demo = Demo(self.directory / "demo")
         return self
 
     def __exit__(self, *_):
         self.demo.kill()
-        del os.environ["HOZON__BACKUP__DIRECTORY"]
+        for name in self.environment:
+            del os.environ[name]
         shutil.rmtree(self.directory)
 
     def start(self):
@@ -57,6 +64,9 @@ class Place:
         raise AssertionError(f"the backup does not catch up: {status}")
 
     def lose_the_index(self):
+        if POSTGRES:
+            os.environ[SCHEMA] = f"backup_{os.urandom(4).hex()}"
+            return
         index = self.demo.index()
         for file in index.parent.glob(index.name + "*"):
             file.unlink()

@@ -122,6 +122,12 @@ pub(crate) fn passes_alone(script: &str) {
     succeeds(script, &mut python(script));
 }
 
+/// The same, with one more variable in its environment: settings of a gateway, as JSON.
+pub(crate) fn passes_alone_with(script: &str, variable: &str, settings: Vec<(String, String)>) {
+    let settings: serde_json::Map<_, _> = settings.into_iter().map(|(name, value)| (name, value.into())).collect();
+    succeeds(script, python(script).env(variable, serde_json::Value::from(settings).to_string()));
+}
+
 fn succeeds(script: &str, command: &mut Command) {
     let said = command.output().unwrap();
     let text = String::from_utf8_lossy(&said.stdout);
