@@ -145,7 +145,7 @@ impl Gateway {
         self.services.outcomes.finish().await;
         let waiting = self.services.blobs.waiting_for_replica();
         if waiting > 0 {
-            tracing::warn!(waiting, "bodies have not reached the replica: reconciliation copies them");
+            tracing::warn!(waiting, "bodies have not reached the replica: the scrub copies them");
         }
         // So that a copy of the index from before the stop is known for an older one.
         if let Err(error) = self.services.pairing.keep().await {

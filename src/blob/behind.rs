@@ -17,7 +17,7 @@ const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Names of blobs that the replica does not have yet. Bounded, and only in memory: what does not fit, or is lost with the
-/// process, is for reconciliation to find.
+/// process, is for the scrub to find.
 pub(super) struct Behind {
     first: Arc<Backend>,
     replica: Arc<Backend>,
@@ -45,7 +45,7 @@ impl Behind {
         Self { first, replica, meters, is_admitted, state: Mutex::default() }
     }
 
-    /// Has a blob copied as soon as may be. Where too many wait already it is left to reconciliation.
+    /// Has a blob copied as soon as may be. Where too many wait already it is left to the scrub.
     pub(super) fn add(self: &Arc<Self>, blob: BlobId, crc: u64) {
         // Tasks live only while there is something to copy, so that a store that nobody uses holds none.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
@@ -53,7 +53,7 @@ impl Behind {
         if state.waiting.len() >= limits::REPLICA_WAITING_MAX {
             drop(state);
             self.meters.replica_error();
-            tracing::warn!(%blob, "too many bodies wait for the replica: this one is left to reconciliation");
+            tracing::warn!(%blob, "too many bodies wait for the replica: this one is left to the scrub");
             return;
         }
         state.waiting.push_back(Waiting { blob, crc });

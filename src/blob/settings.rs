@@ -35,7 +35,7 @@ pub struct ReplicaSettings {
 pub enum ReplicaMode {
     /// Before a write is acknowledged: both stores hold every acknowledged body, and neither can be missed.
     Before,
-    /// Behind it, as soon as may be. What waits is forgotten when the process ends; reconciliation copies it then.
+    /// Behind it, as soon as may be. What waits is forgotten when the process ends; the scrub copies it then.
     Behind,
 }
 

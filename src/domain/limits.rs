@@ -40,7 +40,7 @@ pub const WRITE_MEMORY_BYTES_MAX: usize = 96 << 20;
 pub const READ_BYTES_MAX: u64 = 8 << 20;
 /// Bytes of one read while a whole blob is copied to another store.
 pub const COPY_BYTES: u64 = 2 << 20;
-/// Names of blobs that wait to be copied to the replica; the rest is left to reconciliation.
+/// Names of blobs that wait to be copied to the replica; the rest is left to the scrub.
 pub const REPLICA_WAITING_MAX: usize = 65_536;
 /// How long reads ask the replica first after the first store has failed.
 pub const STORE_REST: Duration = Duration::from_secs(5);
