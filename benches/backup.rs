@@ -91,7 +91,7 @@ async fn measure(versions: i64) {
     let shelf = Shelf::new(archive, keys);
     let restored = place.path().join("restored.db");
     let began = Instant::now();
-    fill(&shelf, &shelf.chains().await.unwrap(), None, (&IndexSettings::Sqlite(settings(&restored)), &SystemClock)).await.unwrap();
+    fill(&shelf, None, (&IndexSettings::Sqlite(settings(&restored)), &SystemClock)).await.unwrap();
     row("recover: index filled", began);
     let began = Instant::now();
     let index = SqliteEngine::open(&settings(&restored), Arc::new(SystemClock)).unwrap();

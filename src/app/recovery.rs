@@ -131,15 +131,14 @@ pub async fn recover(
     told: &(dyn Fn(&Reconciliation) + Send + Sync),
 ) -> Result<Recovery, RecoveryError> {
     let shelf = shelf(settings)?;
-    let chains = shelf.chains().await?;
     let target = (&settings.index, &SystemClock as _);
     let (index, action, earlier, later, merged) = match wanted {
         Wanted::Newest => {
-            let filled = backup::fill(&shelf, &chains, None, target).await?;
+            let filled = backup::fill(&shelf, None, target).await?;
             ("recovered", OperatorAction::RecoverIndex, filled.clone(), filled, None)
         }
         Wanted::Earlier { at, scratch } => {
-            let restored = backup::restore(&shelf, &chains, at, target, scratch).await?;
+            let restored = backup::restore(&shelf, at, target, scratch).await?;
             ("restored", OperatorAction::RestoreIndex, restored.earlier, restored.later, Some(restored.merged))
         }
     };
@@ -178,7 +177,7 @@ pub async fn recover(
 /// [`RecoveryError`] when the backup cannot be listed, or has a gap.
 pub async fn check(settings: &Settings, told: &(dyn Fn(usize, usize) + Send + Sync)) -> Result<Vec<CheckedPiece>, RecoveryError> {
     let shelf = shelf(settings)?;
-    let plan = backup::Plan::choose(&shelf.chains().await?, None, &[])?;
+    let plan = shelf.plan(None, &[]).await?;
     let names: Vec<PieceName> = std::iter::once(plan.snapshot).chain(plan.journal).collect();
     let mut checked = Vec::new();
     for (done, name) in names.iter().enumerate() {

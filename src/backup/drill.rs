@@ -50,7 +50,7 @@ pub struct Drilled {
 /// [`BackupError`] when nothing can be restored.
 pub async fn drill(shelf: &Shelf, root: &Root, blobs: &BlobStore, scratch: &Path, records: usize) -> Result<Drilled, BackupError> {
     let settings = IndexSettings::Sqlite(SqliteSettings { path: scratch.join("drill.sqlite"), readers: 1 });
-    let Filled { plan, millis, .. } = fill(shelf, &shelf.chains().await?, None, (&settings, &SystemClock)).await?;
+    let Filled { plan, millis, .. } = fill(shelf, None, (&settings, &SystemClock)).await?;
     let index = engine::open(&settings, Arc::new(SystemClock)).await?;
     let mut drilled = Drilled {
         drill: "bad",

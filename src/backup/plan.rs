@@ -1,4 +1,4 @@
-use super::{BackupError, Chain, PieceName, PieceReader, Shelf};
+use super::{BackupError, PieceName, PieceReader, Shelf};
 use crate::domain::UtcTime;
 use crate::engine::{Batch, CopyError};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -17,28 +17,26 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The pieces for the newest moment, or for the newest up to `at`. Snapshots of which it is known that they cannot be
-    /// used are `passed_over`.
-    ///
-    /// # Errors
-    /// [`BackupError::NoSnapshot`]; [`BackupError::Gap`] when a segment is missing and a later one is there.
-    pub fn choose(chains: &[Chain], at: Option<UtcTime>, passed_over: &[PieceName]) -> Result<Self, BackupError> {
-        let is_in_time = |name: &PieceName| at.is_none_or(|at| name.at <= at);
-        let snapshots = chains.iter().flat_map(|chain| chain.snapshots.iter().map(move |(name, _)| (chain, *name)));
-        let usable = snapshots.filter(|(_, name)| is_in_time(name) && !passed_over.contains(name));
-        let (chain, snapshot) = usable.max_by_key(|(_, name)| name.at).ok_or(BackupError::NoSnapshot(at))?;
-        let mut journal: Vec<PieceName> = Vec::new();
-        for (name, _) in chain.journal.iter().filter(|(name, _)| name.number >= snapshot.number) {
-            if !is_in_time(name) {
+    /// The newest of the snapshots, or the newest up to `at`, but for those that are passed over.
+    pub(super) fn newest(snapshots: &[PieceName], at: Option<UtcTime>, passed_over: &[PieceName]) -> Result<PieceName, BackupError> {
+        let usable = snapshots.iter().filter(|name| at.is_none_or(|at| name.at <= at) && !passed_over.contains(name));
+        usable.max_by_key(|name| name.at).copied().ok_or(BackupError::NoSnapshot(at))
+    }
+
+    /// A snapshot and what follows it in `journal`, which is in order, up to `at`.
+    pub(super) fn of(snapshot: PieceName, journal: impl Iterator<Item = PieceName>, at: Option<UtcTime>) -> Result<Self, BackupError> {
+        let mut chosen: Vec<PieceName> = Vec::new();
+        for name in journal.filter(|name| name.number >= snapshot.number) {
+            if at.is_some_and(|at| name.at > at) {
                 break;
             }
-            let expected = snapshot.number + journal.len() as u64;
+            let expected = snapshot.number + chosen.len() as u64;
             if name.number != expected {
-                return Err(BackupError::Gap { number: expected, until: journal.last().map(|last| last.at) });
+                return Err(BackupError::Gap { number: expected, until: chosen.last().map(|last| last.at) });
             }
-            journal.push(*name);
+            chosen.push(name);
         }
-        Ok(Self { snapshot, journal })
+        Ok(Self { snapshot, journal: chosen })
     }
 
     /// The moment of the index that they are.
@@ -84,38 +82,36 @@ mod tests {
     use crate::backup::PieceKind;
     use crate::domain::ChainId;
 
-    fn piece(chain: ChainId, kind: PieceKind, number: u64, at: i64) -> (PieceName, u64) {
-        (PieceName { chain, kind, number, at: UtcTime::from_micros(at), token: 1, attempt: 1 }, 10)
+    fn piece(chain: ChainId, kind: PieceKind, number: u64, at: i64) -> PieceName {
+        PieceName { chain, kind, number, at: UtcTime::from_micros(at), token: 1, attempt: 1 }
     }
 
-    fn chain(snapshots: &[(u64, i64)], journal: &[(u64, i64)]) -> Chain {
-        let id = ChainId::random();
-        let pieces = |kind, of: &[(u64, i64)]| of.iter().map(|(number, at)| piece(id, kind, *number, *at)).collect();
-        Chain { id, snapshots: pieces(PieceKind::Snapshot, snapshots), journal: pieces(PieceKind::Journal, journal) }
-    }
-
-    fn numbers(plan: &Plan) -> (i64, Vec<u64>) {
-        (plan.snapshot.at.micros(), plan.journal.iter().map(|name| name.number).collect())
+    fn pieces(kind: PieceKind, of: &[(u64, i64)]) -> Vec<PieceName> {
+        let chain = ChainId::from_bytes([7; 16]);
+        of.iter().map(|(number, at)| piece(chain, kind, *number, *at)).collect()
     }
 
     #[test]
-    fn the_newest_snapshot_and_what_came_after_it_are_chosen() {
-        let chains = [chain(&[(0, 5)], &[(0, 6), (1, 7)]), chain(&[(0, 10), (2, 30)], &[(0, 11), (1, 25), (2, 31), (3, 40)])];
-        let chosen = |at: Option<i64>| Plan::choose(&chains, at.map(UtcTime::from_micros), &[]).map(|plan| numbers(&plan));
-        assert_eq!(chosen(None).unwrap(), (30, vec![2, 3]));
-        assert_eq!(chosen(Some(35)).unwrap(), (30, vec![2]));
-        assert_eq!(chosen(Some(29)).unwrap(), (10, vec![0, 1]));
-        assert_eq!(chosen(Some(9)).unwrap(), (5, vec![0, 1]));
+    fn the_newest_snapshot_up_to_a_moment_is_chosen() {
+        let snapshots = pieces(PieceKind::Snapshot, &[(0, 5), (2, 30), (0, 10)]);
+        let chosen = |at: Option<i64>| Plan::newest(&snapshots, at.map(UtcTime::from_micros), &[]).map(|name| name.at.micros());
+        assert_eq!(chosen(None).unwrap(), 30);
+        assert_eq!(chosen(Some(29)).unwrap(), 10);
         assert!(matches!(chosen(Some(4)), Err(BackupError::NoSnapshot(Some(_)))));
-        let bad = chains[1].snapshots[1].0;
-        assert_eq!(numbers(&Plan::choose(&chains, None, &[bad]).unwrap()), (10, vec![0, 1, 2, 3]));
+        assert_eq!(Plan::newest(&snapshots, None, &snapshots[1..2]).unwrap().at.micros(), 10);
     }
 
     #[test]
-    fn a_missing_segment_is_noticed_unless_it_is_not_wanted() {
-        let chains = [chain(&[(1, 10)], &[(0, 9), (1, 11), (3, 30)])];
-        let chosen = |at: Option<i64>| Plan::choose(&chains, at.map(UtcTime::from_micros), &[]).map(|plan| numbers(&plan));
-        assert!(matches!(chosen(None), Err(BackupError::Gap { number: 2, until: Some(at) }) if at.micros() == 11));
-        assert_eq!(chosen(Some(29)).unwrap(), (10, vec![1]));
+    fn what_follows_a_snapshot_is_in_order_and_a_missing_segment_is_noticed_unless_it_is_not_wanted() {
+        let snapshot = pieces(PieceKind::Snapshot, &[(1, 10)])[0];
+        let chosen = |journal: &[(u64, i64)], at: Option<i64>| {
+            let plan = Plan::of(snapshot, pieces(PieceKind::Journal, journal).into_iter(), at.map(UtcTime::from_micros));
+            plan.map(|plan| plan.journal.iter().map(|name| name.number).collect::<Vec<_>>())
+        };
+        assert_eq!(chosen(&[(0, 9), (1, 11), (2, 12)], None).unwrap(), [1, 2]);
+        assert_eq!(chosen(&[(0, 9), (1, 11), (2, 12)], Some(11)).unwrap(), [1]);
+        assert!(matches!(chosen(&[(1, 11), (3, 30)], None), Err(BackupError::Gap { number: 2, until: Some(at) }) if at.micros() == 11));
+        assert!(matches!(chosen(&[(3, 30)], None), Err(BackupError::Gap { number: 1, until: None })));
+        assert_eq!(chosen(&[(1, 11), (3, 30)], Some(29)).unwrap(), [1]);
     }
 }

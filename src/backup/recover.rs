@@ -1,4 +1,4 @@
-use super::{BackupError, Chain, PieceName, Plan, Shelf};
+use super::{BackupError, PieceName, Plan, Shelf};
 use crate::domain::{Clock, UtcTime, causes};
 use crate::engine::{self, IndexSettings};
 use tokio::sync::mpsc;
@@ -23,15 +23,10 @@ pub struct Filled {
 ///
 /// # Errors
 /// [`BackupError`]: when no whole state can be had, or the index is not empty.
-pub async fn fill(
-    shelf: &Shelf,
-    chains: &[Chain],
-    at: Option<UtcTime>,
-    (settings, clock): (&IndexSettings, &dyn Clock),
-) -> Result<Filled, BackupError> {
+pub async fn fill(shelf: &Shelf, at: Option<UtcTime>, (settings, clock): (&IndexSettings, &dyn Clock)) -> Result<Filled, BackupError> {
     let (mut passed_over, begun) = (Vec::new(), Instant::now());
     loop {
-        let plan = Plan::choose(chains, at, &passed_over)?;
+        let plan = shelf.plan(at, &passed_over).await?;
         match fill_by(shelf, &plan, settings, clock).await {
             Ok(()) => {
                 let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -39,7 +34,7 @@ pub async fn fill(
             }
             Err(error) if is_about(&error, &plan.snapshot) => {
                 passed_over.push(plan.snapshot);
-                if Plan::choose(chains, at, &passed_over).is_err() {
+                if shelf.plan(at, &passed_over).await.is_err() {
                     // What is wrong with the newest says more than that there is no other.
                     return Err(error);
                 }

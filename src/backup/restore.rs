@@ -1,4 +1,4 @@
-use super::{BackupError, Chain, Filled, Shelf, fill};
+use super::{BackupError, Filled, Shelf, fill};
 use crate::domain::{Clock, SystemClock, UtcTime};
 use crate::engine::{self, IndexSettings, Merged, SqliteEngine, SqliteSettings};
 use std::path::Path;
@@ -27,15 +27,14 @@ pub struct Restored {
 /// [`BackupError`]: the index stays empty.
 pub async fn restore(
     shelf: &Shelf,
-    chains: &[Chain],
     at: UtcTime,
     (settings, clock): (&IndexSettings, &dyn Clock),
     scratch: &Path,
 ) -> Result<Restored, BackupError> {
     let file = |name: &str| SqliteSettings { path: scratch.join(name), readers: 1 };
     let (earlier_file, later_file) = (file("earlier.sqlite"), file("later.sqlite"));
-    let later = fill(shelf, chains, None, (&IndexSettings::Sqlite(later_file.clone()), clock)).await?;
-    let earlier = fill(shelf, chains, Some(at), (&IndexSettings::Sqlite(earlier_file.clone()), clock)).await?;
+    let later = fill(shelf, None, (&IndexSettings::Sqlite(later_file.clone()), clock)).await?;
+    let earlier = fill(shelf, Some(at), (&IndexSettings::Sqlite(earlier_file.clone()), clock)).await?;
     let merged = SqliteEngine::merge(&earlier_file, &later_file).await?;
     let from = engine::open(&IndexSettings::Sqlite(earlier_file), Arc::new(SystemClock)).await?;
     let (out, mut batches) = mpsc::channel(ON_THE_WAY);

@@ -1,6 +1,6 @@
-use super::{BackupError, BackupKeys, PieceKind, PieceName, PieceReader};
+use super::{BackupError, BackupKeys, PieceKind, PieceName, PieceReader, Plan};
 use crate::blob::{Archive, Archived};
-use crate::domain::ChainId;
+use crate::domain::{ChainId, UtcTime};
 use std::collections::BTreeMap;
 
 /// All backups of one store, for who reads them.
@@ -34,6 +34,25 @@ impl Shelf {
     /// [`BackupError::Archive`].
     pub async fn chains(&self) -> Result<Vec<Chain>, BackupError> {
         Ok(chains_of(&self.archive.list("").await?))
+    }
+
+    /// The pieces for the newest moment, or for the newest up to `at`. Snapshots of which it is known that they cannot be
+    /// used are `passed_over`. Lists only what is needed for that: a journal has a segment for each second in which something
+    /// changed.
+    ///
+    /// # Errors
+    /// [`BackupError::NoSnapshot`]; [`BackupError::Gap`] when a segment is missing and a later one is there.
+    pub async fn plan(&self, at: Option<UtcTime>, passed_over: &[PieceName]) -> Result<Plan, BackupError> {
+        let mut snapshots = Vec::new();
+        for chain in self.archive.folders().await?.iter().filter(|folder| ChainId::parse(folder).is_ok()) {
+            snapshots.extend(self.archive.list(&format!("{chain}/snapshot")).await?);
+        }
+        let snapshots: Vec<PieceName> = snapshots.iter().filter_map(|found| PieceName::parse(&found.name)).collect();
+        let snapshot = Plan::newest(&snapshots, at, passed_over)?;
+        let (chain, first) = (snapshot.chain, snapshot.number);
+        let journal = self.archive.list_after(&format!("{chain}/journal"), &format!("{chain}/journal/{first:012}")).await?;
+        let journal = chains_of(&journal).into_iter().next().map(|chain| chain.journal).unwrap_or_default();
+        Plan::of(snapshot, journal.into_iter().map(|(name, _)| name), at)
     }
 
     /// Reads a piece.

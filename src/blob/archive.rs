@@ -100,7 +100,21 @@ impl Archive {
         self.found(below, self.backend.objects.list(Some(&place))).await
     }
 
-    /// The same, of names that come after `after`.
+    /// The first parts of all names that have more than one, in order. Quick, however much lies below each.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] when the store fails.
+    pub async fn folders(&self) -> Result<Vec<String>, ArchiveError> {
+        let prefix = self.backend.prefix.clone();
+        let place = (!prefix.as_ref().is_empty()).then_some(&prefix);
+        let found = self.backend.objects.list_with_delimiter(place).await.map_err(|source| failed("", source))?;
+        let last = |path: &object_store::path::Path| path.prefix_match(&prefix)?.next().map(|part| part.as_ref().to_owned());
+        let mut folders: Vec<String> = found.common_prefixes.iter().filter_map(last).collect();
+        folders.sort();
+        Ok(folders)
+    }
+
+    /// What [`list`](Self::list) finds, of names that come after `after`.
     ///
     /// # Errors
     /// [`ArchiveError`] when the store fails.

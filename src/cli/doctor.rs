@@ -2,7 +2,8 @@ use super::failure::Failure;
 use super::output::Output;
 use super::serve::ConfigFile;
 use crate::admin::wire::Readiness;
-use crate::app;
+use crate::app::{self, RecoveryError};
+use crate::backup::BackupError;
 use crate::blob::{BlobSettings, BlobStore};
 use crate::config::{self, Settings};
 use crate::domain::{Clock, SystemClock, UtcTime, causes};
@@ -107,6 +108,10 @@ async fn look(settings: &Settings, progress: &ProgressBar, findings: &mut Vec<Fi
         findings.push(found);
         findings.extend(one_store(store.as_ref(), replica.as_ref()).await);
     }
+    if settings.backup.is_some() {
+        progress.set_message("backup");
+        findings.push(backup(settings).await);
+    }
     if let (index, Some(store)) = (index, store) {
         findings.extend(pairing(index, store).await);
     }
@@ -117,6 +122,17 @@ fn clock(now: UtcTime) -> Finding {
         good("clock", now.to_string())
     } else {
         Finding { check: "clock", result: Outcome::Bad, detail: format!("{now} cannot be: set the machine's clock") }
+    }
+}
+
+/// Whether a recovery would find what it needs, as far as names and moments say. A backup cannot be tried by writing: what
+/// is added to it stays.
+async fn backup(settings: &Settings) -> Finding {
+    let found = async { Ok::<_, RecoveryError>(app::shelf(settings)?.plan(None, &[]).await?) };
+    match found.await {
+        Ok(plan) => good("backup", format!("everything up to {}, from a snapshot of {}", plan.moment(), plan.snapshot.at)),
+        Err(RecoveryError::Backup(BackupError::NoSnapshot(_))) => weak("backup", "its store answers, and holds no snapshot yet".to_owned()),
+        Err(error) => bad("backup", &error),
     }
 }
 

@@ -84,7 +84,7 @@ async fn another_root_opens_nothing() {
     let other = Root::create_file(&house.place.path().join("other-root"), &Protection::FileMode).unwrap();
     let shelf = Shelf::new(house.archive(), BackupKeys::new(Arc::new(other)));
     let settings = engine_settings(house.place.path().join("other.db"));
-    let filled = fill(&shelf, &shelf.chains().await.unwrap(), None, (&settings, &SystemClock)).await;
+    let filled = fill(&shelf, None, (&settings, &SystemClock)).await;
     assert!(matches!(filled, Err(BackupError::Root(_))), "{filled:?}");
 }
 

@@ -123,7 +123,7 @@ impl House {
         let shelf = self.shelf();
         let path = self.place.path().join(name);
         let settings = IndexSettings::Sqlite(SqliteSettings { path: path.clone(), readers: 2 });
-        let filled = fill(&shelf, &shelf.chains().await?, at, (&settings, &SystemClock)).await?;
+        let filled = fill(&shelf, at, (&settings, &SystemClock)).await?;
         Ok((open(&path), filled))
     }
 }
