@@ -22,6 +22,8 @@ mod journal;
 mod listing;
 #[path = "engine/load.rs"]
 mod load;
+#[path = "engine/merge.rs"]
+mod merge;
 #[path = "engine/model.rs"]
 mod model;
 #[path = "engine/people.rs"]

@@ -103,6 +103,9 @@ fn versions(connection: &Connection) -> Result<(), EngineError> {
         connection,
         &[
             "DELETE FROM main.versions WHERE entry NOT IN (SELECT id FROM main.entries)",
+            // A key has one version without an id: the one of now, where its key is as it is now.
+            "DELETE FROM main.versions WHERE nullness = 1 AND entry IN (SELECT entry FROM kept)
+               AND EXISTS (SELECT 1 FROM l.versions v WHERE v.entry = versions.entry AND v.nullness = 1 AND v.id <> versions.id)",
             "CREATE TEMP TABLE still AS SELECT id FROM main.versions WHERE id IN (SELECT id FROM l.versions)",
             "CREATE UNIQUE INDEX temp.still_by_id ON still (id)",
             "DELETE FROM main.versions WHERE id IN (SELECT id FROM still)",
