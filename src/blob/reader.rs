@@ -90,6 +90,12 @@ impl BlobReader {
         self.first.location()
     }
 
+    /// Whether a read is one of a file of this machine, and not a request over the network.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.first.is_local()
+    }
+
     /// The bytes `range` of the frame, counted from its first.
     ///
     /// # Errors

@@ -1,12 +1,12 @@
 use super::{GetError, Objects};
-use crate::blob::{BlobReader, SealedBytes};
+use crate::blob::{BlobError, BlobReader, SealedBytes};
 use crate::domain::{AttemptId, ByteRange, Location, limits};
 use crate::engine::{PartRow, VersionRow};
 use crate::keys::KeyError;
 use crate::leases::LeaseWatch;
 use crate::seal::layout::{Cut, FrameLengths};
 use crate::seal::{Aead, OpenedDataKey, Opener, PlainPool, Plaintext, SealedChunks};
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,8 +18,10 @@ pub(super) struct Frame {
     pub(super) lengths: FrameLengths,
 }
 
-/// Segments of a body that are read and opened ahead of the client.
+/// Reads of a body that are ahead of the client.
 const AHEAD: usize = 2;
+/// Segments that one request to a remote store brings: a request for each would cost more than the bytes.
+const REMOTE_SEGMENTS: usize = 4;
 
 impl Frame {
     /// The frame that completes a version: the whole body, or only the manifest.
@@ -112,8 +114,27 @@ impl Source {
         Ok(opened?)
     }
 
-    /// The plaintext of `cuts`, read ahead a little, in order.
+    /// Opens neighbouring segments that come with one request.
+    async fn open_together(self, opener: Arc<Opener>, cuts: Vec<Cut>) -> Result<Vec<Plaintext>, GetError> {
+        self.watch.check().await.map_err(KeyError::Lease)?;
+        let start = cuts.first().map_or(0, |cut| cut.sealed.start);
+        let end = cuts.last().map_or(start, |cut| cut.sealed.end);
+        let read = self.reader.read(start..end).await?;
+        let pool = self.pool.clone();
+        let open = move || {
+            let each = |cut: &Cut| opener.open_cut(cut, &read.slice(cut.sealed.start - start..cut.sealed.end - start), &pool);
+            cuts.iter().map(each).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(tokio::task::spawn_blocking(open).await.map_err(|_stopping| BlobError::Stopping)??)
+    }
+
+    /// The plaintext of `cuts`, which follow each other, read ahead a little, in order.
     pub(super) fn plaintext(self, opener: Arc<Opener>, cuts: Vec<Cut>) -> BoxStream<'static, Result<Plaintext, GetError>> {
+        if !self.reader.is_local() {
+            let groups: Vec<Vec<Cut>> = cuts.chunks(REMOTE_SEGMENTS).map(<[Cut]>::to_vec).collect();
+            let opened = stream::iter(groups).map(move |group| self.clone().open_together(Arc::clone(&opener), group)).buffered(AHEAD);
+            return opened.map_ok(|pieces| stream::iter(pieces.into_iter().map(Ok))).try_flatten().boxed();
+        }
         stream::iter(cuts).map(move |cut| self.clone().open_segment(Arc::clone(&opener), cut)).buffered(AHEAD).boxed()
     }
 }
