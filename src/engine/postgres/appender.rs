@@ -3,11 +3,15 @@ use super::journal;
 use super::pool::Pool;
 use crate::domain::limits;
 use crate::engine::{EngineError, Events};
+use std::pin::pin;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-/// Statements under way at a time: while one waits for the disk the next gathers.
-const AT_ONCE: usize = 2;
+/// Callers for whom a second statement is worth while: the server works on it while the first waits for the disk.
+const BESIDE_MIN: usize = 24;
+/// A first statement that takes longer than this is held up, and others do not wait for it.
+const BESIDE_AFTER: Duration = Duration::from_millis(20);
 /// Callers whose events go out in one statement.
 const GROUP_MAX: usize = 512;
 /// How often a statement whose end is not known is sent again. An event that is there already changes nothing.
@@ -38,23 +42,65 @@ impl Appender {
 }
 
 async fn gather(pool: Pool, mut waiting: mpsc::Receiver<Waiting>) {
-    let free = Arc::new(Semaphore::new(AT_ONCE));
+    let lanes = Lanes::default();
     let mut group = Vec::new();
-    while waiting.recv_many(&mut group, 1).await > 0 {
-        let Ok(turn) = Arc::clone(&free).acquire_owned().await else { return };
-        // Whoever has come while all statements were under way goes along.
+    while !group.is_empty() || waiting.recv_many(&mut group, GROUP_MAX).await > 0 {
+        let Some(turn) = lanes.turn(&mut waiting, &mut group).await else { return };
+        // Callers that were just answered run before this does again, and may come with their next events.
+        tokio::task::yield_now().await;
         while group.len() < GROUP_MAX {
             match waiting.try_recv() {
                 Ok(more) => group.push(more),
                 Err(_none) => break,
             }
         }
-        let (events, answers): (Vec<Events>, Vec<_>) = group.drain(..).unzip();
+        let count = if lanes.is_free() && group.len() >= 2 * BESIDE_MIN { group.len() / 2 } else { group.len() };
+        let (events, answers): (Vec<Events>, Vec<_>) = group.drain(..count).unzip();
         let pool = pool.clone();
         tokio::spawn(async move {
             write(&pool, events, answers).await;
             drop(turn);
         });
+    }
+}
+
+/// The statements that may be under way. The server makes one after the other durable, so few callers are through sooner
+/// with one statement for all of them than with two that share them. Of many callers the rows are the work, and not the disk:
+/// they go half and half. A second goes beside the first also where the first is held up.
+struct Lanes {
+    first: Arc<Semaphore>,
+    beside: Arc<Semaphore>,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { first: Arc::new(Semaphore::new(1)), beside: Arc::new(Semaphore::new(1)) }
+    }
+}
+
+impl Lanes {
+    /// Whether one more statement could go now.
+    fn is_free(&self) -> bool {
+        self.first.available_permits() + self.beside.available_permits() > 0
+    }
+
+    /// Waits until `group` may go, and lets it grow meanwhile. Nothing once all is over.
+    async fn turn(&self, waiting: &mut mpsc::Receiver<Waiting>, group: &mut Vec<Waiting>) -> Option<OwnedSemaphorePermit> {
+        if let Ok(turn) = Arc::clone(&self.first).try_acquire_owned() {
+            return Some(turn);
+        }
+        let mut held_up = pin!(tokio::time::sleep(BESIDE_AFTER));
+        let (mut is_open, mut is_late) = (true, false);
+        loop {
+            let room = GROUP_MAX - group.len().min(GROUP_MAX);
+            tokio::select! {
+                biased;
+                turn = Arc::clone(&self.first).acquire_owned() => return turn.ok(),
+                turn = Arc::clone(&self.beside).acquire_owned(), if is_late || group.len() >= BESIDE_MIN => return turn.ok(),
+                came = waiting.recv_many(group, room), if is_open && room > 0 => is_open = came > 0,
+                () = held_up.as_mut(), if !is_late => is_late = true,
+            }
+        }
     }
 }
 
