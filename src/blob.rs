@@ -21,6 +21,7 @@ mod replica;
 mod scratch;
 mod settings;
 mod source;
+mod stream;
 mod upload;
 mod writer;
 
@@ -46,6 +47,7 @@ pub use reader::{BlobReader, SealedBytes};
 pub use settings::{
     AzureCredential, AzureSettings, BlobSettings, GcsSettings, Patience, ReplicaMode, ReplicaSettings, S3Settings, Transport,
 };
+pub use stream::BlobStream;
 pub use writer::{BlobWriter, Stored};
 
 /// The store. Cheap to clone; clones share its connections, buffers and bounds.

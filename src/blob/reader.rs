@@ -2,6 +2,7 @@ use super::BlobError;
 use super::backend::Backend;
 use super::replica::Replica;
 use super::source::Source;
+use super::stream::{BlobStream, Pieces};
 use crate::domain::Location;
 use crate::seal::SealedChunks;
 use bytes::Bytes;
@@ -128,6 +129,34 @@ impl BlobReader {
                 self.either(spare, read).await
             }
         }
+    }
+
+    /// The bytes `range` of the frame one after the other, from a store that is not local.
+    pub fn stream(&self, range: Range<u64>) -> BlobStream {
+        BlobStream::new(self.clone(), range)
+    }
+
+    /// Asks for a range whose bytes come one after the other: the replica while the first store rests. None where it fails.
+    pub(super) async fn begin(&self, range: Range<u64>) -> Option<Pieces> {
+        match &self.spare {
+            Some(spare) if spare.replica.first_rests() => {
+                let pieces = spare.source.begin(range).await?;
+                Some(spare.served(pieces))
+            }
+            _ => self.awaited(self.first.begin(range)).await?,
+        }
+    }
+
+    /// What `coming` gives, unless there is a replica and it takes as long as nobody waits for the first store.
+    pub(super) async fn awaited<F: Future>(&self, coming: F) -> Option<F::Output> {
+        let Some(spare) = &self.spare else {
+            return Some(coming.await);
+        };
+        let came = tokio::time::timeout(spare.replica.failover_after(), coming).await;
+        if came.is_err() {
+            spare.first_failed(&self.first, None);
+        }
+        came.ok()
     }
 
     /// Shows the bytes `range` of the frame to `f`, on the thread that read them where that is one of ours, so that they

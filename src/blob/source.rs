@@ -1,12 +1,13 @@
 use super::backend::Backend;
 use super::local::LocalFiles;
 use super::reader::SealedBytes;
+use super::stream::Pieces;
 use super::{BlobError, cached};
 use crate::domain::{BlobId, Location, limits};
 use crate::seal::SealedChunks;
 use bytes::Bytes;
 use futures::future::try_join_all;
-use object_store::ObjectStoreExt;
+use object_store::{GetOptions, ObjectStoreExt};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -51,6 +52,14 @@ impl Source {
             return read.into_iter().next().ok_or(BlobError::Truncated { blob, wanted: stored.end });
         }
         self.blocking(move |reader, local| reader.read_here(local, &stored)).await
+    }
+
+    /// Begins a request of a remote store. None where that fails; a plain read says why.
+    pub(super) async fn begin(&self, range: Range<u64>) -> Option<Pieces> {
+        let stored = self.stored(&range).ok()?;
+        let options = GetOptions::new().with_range(Some(stored));
+        let answer = self.backend.objects.get_opts(&self.backend.path(self.location.blob), options).await.ok()?;
+        Some(answer.into_stream())
     }
 
     /// Several ranges, in their order, with one request where the store allows.

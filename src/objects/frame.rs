@@ -6,7 +6,7 @@ use crate::keys::KeyError;
 use crate::leases::LeaseWatch;
 use crate::seal::layout::{Cut, FrameLengths};
 use crate::seal::{Aead, OpenedDataKey, Opener, PlainPool, Plaintext, SealedChunks};
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,8 +20,6 @@ pub(super) struct Frame {
 
 /// Reads of a body that are ahead of the client.
 const AHEAD: usize = 2;
-/// Segments that one request to a remote store brings: a request for each would cost more than the bytes.
-const REMOTE_SEGMENTS: usize = 4;
 
 impl Frame {
     /// The frame that completes a version: the whole body, or only the manifest.
@@ -114,27 +112,35 @@ impl Source {
         Ok(opened?)
     }
 
-    /// Opens neighbouring segments that come with one request.
-    async fn open_together(self, opener: Arc<Opener>, cuts: Vec<Cut>) -> Result<Vec<Plaintext>, GetError> {
+    /// Opens one segment whose bytes have come over the network: not on a thread that serves connections.
+    async fn open_apart(self, opener: Arc<Opener>, (cut, read): (Cut, SealedBytes)) -> Result<Plaintext, GetError> {
         self.watch.check().await.map_err(KeyError::Lease)?;
+        let open = move || opener.open_cut(&cut, &read.chunks(), &self.pool);
+        Ok(tokio::task::spawn_blocking(open).await.map_err(|_stopping| BlobError::Stopping)??)
+    }
+
+    /// The sealed bytes of `cuts`, which follow each other, with few requests.
+    fn streamed(&self, cuts: Vec<Cut>) -> impl Stream<Item = Result<(Cut, SealedBytes), GetError>> + Send + use<> {
         let start = cuts.first().map_or(0, |cut| cut.sealed.start);
         let end = cuts.last().map_or(start, |cut| cut.sealed.end);
-        let read = self.reader.read(start..end).await?;
-        let pool = self.pool.clone();
-        let open = move || {
-            let each = |cut: &Cut| opener.open_cut(cut, &read.slice(cut.sealed.start - start..cut.sealed.end - start), &pool);
-            cuts.iter().map(each).collect::<Result<Vec<_>, _>>()
-        };
-        Ok(tokio::task::spawn_blocking(open).await.map_err(|_stopping| BlobError::Stopping)??)
+        let begun = (self.reader.stream(start..end), cuts.into_iter());
+        stream::try_unfold(begun, |(mut sealed, mut cuts)| async move {
+            let Some(cut) = cuts.next() else { return Ok(None) };
+            let read = sealed.next(cut.sealed.clone()).await?;
+            Ok(Some(((cut, read), (sealed, cuts))))
+        })
     }
 
     /// The plaintext of `cuts`, which follow each other, read ahead a little, in order.
     pub(super) fn plaintext(self, opener: Arc<Opener>, cuts: Vec<Cut>) -> BoxStream<'static, Result<Plaintext, GetError>> {
-        if !self.reader.is_local() {
-            let groups: Vec<Vec<Cut>> = cuts.chunks(REMOTE_SEGMENTS).map(<[Cut]>::to_vec).collect();
-            let opened = stream::iter(groups).map(move |group| self.clone().open_together(Arc::clone(&opener), group)).buffered(AHEAD);
-            return opened.map_ok(|pieces| stream::iter(pieces.into_iter().map(Ok))).try_flatten().boxed();
+        if self.reader.is_local() {
+            return stream::iter(cuts).map(move |cut| self.clone().open_segment(Arc::clone(&opener), cut)).buffered(AHEAD).boxed();
         }
-        stream::iter(cuts).map(move |cut| self.clone().open_segment(Arc::clone(&opener), cut)).buffered(AHEAD).boxed()
+        let streamed = self.streamed(cuts);
+        let open = move |read: Result<(Cut, SealedBytes), GetError>| {
+            let (source, opener) = (self.clone(), Arc::clone(&opener));
+            async move { source.open_apart(opener, read?).await }
+        };
+        streamed.map(open).buffered(AHEAD).boxed()
     }
 }

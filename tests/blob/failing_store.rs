@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     LaterParts,
     /// Reads end one byte early.
     Short,
+    /// Answers to reads break off after [`CUT`] bytes.
+    Cut,
     /// Reads give the first content that an object ever had.
     Stale,
     /// Lists show nothing.
@@ -48,6 +50,9 @@ pub(crate) enum Fault {
 
 /// How long a slow store takes.
 pub(crate) const SLOW: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How much of an answer comes before it breaks off.
+pub(crate) const CUT: usize = 1_000_000;
 
 #[derive(Debug)]
 pub(crate) struct Faults {
@@ -157,7 +162,16 @@ impl ObjectStore for FailingStore {
         {
             range.end -= 1;
         }
-        self.inner.get_opts(location, options).await
+        let mut answer = self.inner.get_opts(location, options).await?;
+        if self.faults.is(Fault::Cut) && answer.range.end - answer.range.start > CUT as u64 {
+            let (meta, range, attributes) = (answer.meta.clone(), answer.range.clone(), answer.attributes.clone());
+            let mut first = answer.bytes().await?;
+            first.truncate(CUT);
+            let broken = futures::stream::iter([Ok(first), Err(failure(io::ErrorKind::ConnectionReset))]);
+            let payload = object_store::GetResultPayload::Stream(Box::pin(broken));
+            answer = GetResult { payload, meta, range, attributes, extensions: object_store::Extensions::default() };
+        }
+        Ok(answer)
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {

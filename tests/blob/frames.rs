@@ -1,7 +1,7 @@
 //! Sealed frames to store, of any length, and the way to open them again.
 
 use bytes::Bytes;
-use hozon::blob::{BlobError, BlobStore, BlobWriter, Stored};
+use hozon::blob::{BlobError, BlobStore, BlobStream, BlobWriter, Stored};
 use hozon::domain::{BlobId, BucketId, TenantId, UtcTime, VersionId};
 use hozon::seal::layout::{FrameLengths, SEALED_CHUNK_BYTES, START_BYTES};
 use hozon::seal::{
@@ -79,6 +79,37 @@ impl Version {
             (first, at) = (first + chunks as u64, end);
         }
         opened
+    }
+}
+
+/// A frame that is read as one stream, in runs of chunks, and opened.
+pub(crate) struct Streamed {
+    opener: Opener,
+    stream: BlobStream,
+    chunks: std::ops::Range<u64>,
+}
+
+impl Streamed {
+    pub(crate) async fn new(version: &Version, store: &BlobStore, stored: &Stored) -> Self {
+        let key = OpenedDataKey::adopt(version.place, Zeroizing::new(version.raw.clone().try_into().unwrap()));
+        let lengths = FrameLengths::checked(stored.stream_length(), stored.manifest_length()).unwrap();
+        let reader = store.reader(stored.location());
+        let start = reader.read(0..START_BYTES as u64).await.unwrap();
+        let opener = Opener::new(&key, stored.attempt(), &start.chunks(), stored.stream_length(), Aead::AwsLc).unwrap();
+        Self { opener, stream: reader.stream(lengths.chunks()), chunks: lengths.chunks() }
+    }
+
+    /// The plaintext of `count` chunks from the one with the number `first`; nothing behind the last.
+    pub(crate) async fn next(&mut self, first: u64, count: u64) -> Result<Option<Vec<u8>>, BlobError> {
+        let start = self.chunks.start + first * SEALED_CHUNK_BYTES as u64;
+        if start >= self.chunks.end {
+            return Ok(None);
+        }
+        let end = self.chunks.end.min(start + count * SEALED_CHUNK_BYTES as u64);
+        let sealed = self.stream.next(start..end).await?;
+        let mut plain = PlainPool::new(1, usize::try_from(end - start).unwrap()).take();
+        self.opener.open(first, &sealed.chunks(), &mut plain).unwrap();
+        Ok(Some(plain.into_plaintext().release().to_vec()))
     }
 }
 

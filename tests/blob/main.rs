@@ -15,6 +15,7 @@ mod probe;
 mod remote;
 mod remotes;
 mod replica;
+mod stream;
 #[cfg(feature = "s3-store")]
 #[path = "../support/weed.rs"]
 #[expect(dead_code, reason = "other suites use other parts of it")]
