@@ -2,8 +2,8 @@
 //!
 //! `cargo bench --features postgres,s3-store --bench cluster [-- NAME…]` with names of `nodes`, `store`, `append`.
 //! `nodes`: requests a second of one gateway and of two on one index and store, with the share of the machine that was
-//! busy: client, gateways, database and store are all on it. `store`: a gateway before SeaweedFS beside SeaweedFS itself,
-//! and beside the same gateway on a local directory. `append`: durable events beside raw statements of as many rows.
+//! busy: client, gateways, database and store are all on it. `store`: a gateway before SeaweedFS, reached with
+//! and without TLS, beside SeaweedFS itself and the same gateway on a local directory. `append`: durable events beside raw statements of as many rows.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a benchmark that cannot set up may stop")]
 #![expect(dead_code, reason = "not every side of the other benchmarks is a side here")]
@@ -150,14 +150,16 @@ async fn nodes(database: &Postgres, weed: &Weed, local: &Gateway) {
 /// The gateway before SeaweedFS, beside SeaweedFS itself, and beside the gateway on a local directory.
 async fn store(local: &Gateway, weed: &Weed) {
     let before = Gateway::start_with(&weed.settings(local.dir()));
+    let plain = Gateway::start_with(&weed.plain_settings(local.dir()));
     let sides = [
         ("local store", local.target(), local.pid()),
         ("before weed", before.target(), before.pid()),
+        ("without TLS", plain.target(), plain.pid()),
         ("weed itself", weed.target(), weed.pid()),
     ];
     let body = Chunked::of(&Bytes::from(vec![0x5a; LARGE]));
     for (name, is_put) in [("PUT", true), ("GET", false)] {
-        println!("\n== 64 MiB {name} over TLS, medians of {ROUNDS} rounds; CPU of the named server alone");
+        println!("\n== 64 MiB {name} from clients over TLS, medians of {ROUNDS} rounds; CPU of the named server alone");
         let mut rounds: Vec<Vec<[f64; 2]>> = vec![Vec::new(); sides.len()];
         for round in 0..=ROUNDS {
             for ((_, target, pid), rounds) in sides.iter().zip(&mut rounds) {
@@ -198,7 +200,7 @@ async fn store(local: &Gateway, weed: &Weed) {
     for ((name, ..), p50s) in sides.iter().zip(p50s) {
         println!("  {name:<12} p50 {:.2} ms", median(p50s));
     }
-    println!("  one durable commit {:.2} ms", process::one_commit(local.dir()) * 1e3);
+    println!("  one durable commit {:.2} ms", process::one_commit(local.dir()));
 }
 
 /// Durable events through the engine beside statements of as many rows, sent by a driver that nobody waits for.

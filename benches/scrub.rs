@@ -33,6 +33,7 @@ fn main() {
         plain(8 << 20, 128);
         pass("64 bodies of 16 MiB", 64, 16 << 20).await;
         pass("512 bodies of 1 MiB", 512, 1 << 20).await;
+        pass("4,000 bodies of 64 KiB", 4_000, 64 << 10).await;
         pass("10,000 bodies of 16 KiB", 10_000, 16 << 10).await;
     });
 }

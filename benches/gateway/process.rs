@@ -35,6 +35,11 @@ fn wait_for(path: &Path) -> String {
     panic!("{} did not appear", path.display());
 }
 
+/// Where a gateway's log goes, so that the figures can be read.
+fn log(path: &Path) -> Stdio {
+    fs::File::create(path).unwrap().into()
+}
+
 /// The gateway, with the demo's people, on a directory of its own.
 pub(crate) struct Gateway {
     running: Running,
@@ -56,6 +61,7 @@ impl Gateway {
             .envs(settings.iter().cloned())
             .env("HOZON__LISTENER__REQUESTS_PER_SECOND", "0")
             .stdout(Stdio::null())
+            .stderr(log(&dir.path().join("log")))
             .spawn()
             .unwrap();
         let demo: serde_json::Value = serde_json::from_str(&wait_for(&dir.path().join("demo.json"))).unwrap();
@@ -78,6 +84,7 @@ impl Gateway {
             .env("HOZON__LISTENER__ADDRESS", format!("127.0.0.1:{port}"))
             .env("HOZON__ADMIN__SOCKET", self.dir().join("second.sock"))
             .stdout(Stdio::null())
+            .stderr(log(&self.dir().join("second.log")))
             .spawn()
             .unwrap();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -180,6 +187,8 @@ impl Nginx {
 pub(crate) struct Weed {
     running: Running,
     target: Target,
+    /// The same door without TLS.
+    plain: u16,
     _data: tempfile::TempDir,
 }
 
@@ -190,13 +199,13 @@ impl Weed {
         let config = data.path().join("s3.json");
         let identity = r#"{"identities":[{"name":"bench","credentials":[{"accessKey":"bench","secretKey":"benchsecret"}],"actions":["Admin","Read","Write","List"]}]}"#;
         fs::write(&config, identity).unwrap();
-        let [master, volume, filer, s3] = free_ports();
+        let [master, volume, filer, s3, plain] = free_ports();
         let ports = [("master", master), ("volume", volume), ("filer", filer)];
         let mut command = Command::new("weed");
         command.args(["server", "-ip=127.0.0.1", "-volume.max=8", "-master.volumeSizeLimitMB=512", "-s3"]);
         command.args(ports.map(|(name, port)| format!("-{name}.port={port}")));
         command.args(ports.map(|(name, port)| format!("-{name}.port.grpc={}", port + 10_000)));
-        command.arg(format!("-s3.port={s3}")).arg(format!("-s3.port.grpc={}", s3 + 10_000));
+        command.arg(format!("-s3.port={plain}")).arg(format!("-s3.port.https={s3}")).arg(format!("-s3.port.grpc={}", s3 + 10_000));
         command.arg(format!("-s3.cert.file={}", dir.join("server.pem").display()));
         command.arg(format!("-s3.key.file={}", dir.join("server.key").display()));
         command.arg(format!("-dir={}", data.path().display())).arg(format!("-s3.config={}", config.display()));
@@ -204,7 +213,7 @@ impl Weed {
         let running = Running(child);
         let keys = ("bench".to_owned(), Zeroizing::new("benchsecret".to_owned()));
         let client = Client::new(&format!("https://localhost:{s3}"), &dir.join("ca.pem"), "us-east-1", keys).unwrap();
-        let weed = Self { running, target: Target { port: s3, client: Arc::new(client) }, _data: data };
+        let weed = Self { running, target: Target { port: s3, client: Arc::new(client) }, plain, _data: data };
         weed.ready().await;
         Some(weed)
     }
@@ -235,11 +244,20 @@ impl Weed {
 
     /// The variables of the environment that put a gateway before it. `dir` is where it was started.
     pub(crate) fn settings(&self, dir: &Path) -> Vec<(String, String)> {
+        self.settings_at(&format!("https://localhost:{}", self.target.port), dir)
+    }
+
+    /// The same without TLS between the two.
+    pub(crate) fn plain_settings(&self, dir: &Path) -> Vec<(String, String)> {
+        self.settings_at(&format!("http://localhost:{}", self.plain), dir)
+    }
+
+    fn settings_at(&self, endpoint: &str, dir: &Path) -> Vec<(String, String)> {
         let secret = dir.join("weed.secret");
         fs::write(&secret, "benchsecret").unwrap();
         fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let settings = [
-            ("ENDPOINT", format!("https://localhost:{}", self.target.port)),
+            ("ENDPOINT", endpoint.to_owned()),
             ("BUCKET", "files".to_owned()),
             ("REGION", "us-east-1".to_owned()),
             ("ACCESS_KEY_ID", "bench".to_owned()),
@@ -252,7 +270,7 @@ impl Weed {
 }
 
 /// Ports that nobody uses, below those that are lent to outgoing connections, with room for the gRPC port beside each.
-fn free_ports() -> [u16; 4] {
+fn free_ports() -> [u16; 5] {
     let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let mut free = (11_000..19_000).step_by(7).filter(|port| is_free(port) && is_free(&(port + 10_000)));
     std::array::from_fn(|_| free.next().unwrap())
