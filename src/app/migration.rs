@@ -6,7 +6,7 @@ use crate::audit::OperatorAction;
 use crate::blob::{BlobError, BlobStore, MarkerError, StoreMarker};
 use crate::config::Settings;
 use crate::domain::{StoreId, SystemClock, causes};
-use crate::engine::{self, Batch, CopyError, Engine, EngineError, StoreRow, Tally};
+use crate::engine::{self, Batch, CopyError, Engine, EngineError, Origin, StoreRow, Tally};
 use crate::upkeep::{ReconcileError, Reconciliation, Transfer, reconcile, transfer};
 use serde::Serialize;
 use std::sync::Arc;
@@ -260,7 +260,7 @@ async fn pass(from: &Arc<dyn Engine>, new: &Settings, told: &(dyn Fn(u64) + Send
             (_, Err(error)) => Err(error),
         }
     };
-    let (fed, loaded) = tokio::join!(feeding, engine::load(&new.index, given, &SystemClock));
+    let (fed, loaded) = tokio::join!(feeding, engine::load(&new.index, (given, Origin::Moved), &SystemClock));
     match (fed, loaded) {
         (Ok(tally), Ok(())) => Ok(tally),
         (Ok(_) | Err(CopyError::BrokenOff), Err(error)) | (Err(error), _) => Err(error.into()),

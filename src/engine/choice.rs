@@ -1,4 +1,4 @@
-use super::{Batch, Checkup, CopyError, Engine, EngineError, PostgresSettings, SqliteEngine, SqliteSettings};
+use super::{Batch, Checkup, CopyError, Engine, EngineError, Origin, PostgresSettings, SqliteEngine, SqliteSettings};
 use crate::domain::Clock;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -27,11 +27,15 @@ pub async fn open(settings: &IndexSettings, clock: Arc<dyn Clock>) -> Result<Arc
 ///
 /// # Errors
 /// [`CopyError`], also when the index is not empty.
-pub async fn load(settings: &IndexSettings, batches: mpsc::Receiver<Result<Batch, CopyError>>, clock: &dyn Clock) -> Result<(), CopyError> {
+pub async fn load(
+    settings: &IndexSettings,
+    (batches, origin): (mpsc::Receiver<Result<Batch, CopyError>>, Origin),
+    clock: &dyn Clock,
+) -> Result<(), CopyError> {
     match settings {
-        IndexSettings::Sqlite(settings) => SqliteEngine::load(settings, batches, clock).await,
+        IndexSettings::Sqlite(settings) => SqliteEngine::load(settings, (batches, origin), clock).await,
         #[cfg(feature = "postgres")]
-        IndexSettings::Postgres(settings) => super::PostgresEngine::load(settings, batches).await,
+        IndexSettings::Postgres(settings) => super::PostgresEngine::load(settings, (batches, origin)).await,
         #[cfg(not(feature = "postgres"))]
         IndexSettings::Postgres(_) => Err(EngineError::NotBuiltIn.into()),
     }

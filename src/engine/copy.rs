@@ -28,6 +28,16 @@ pub enum Holds {
     Keys = 2,
 }
 
+/// Where the rows come from that fill an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// From an index that ends with this.
+    Moved,
+    /// From a backup. Some rows are older than what its store has seen, so it stands behind the store from its first moment:
+    /// nothing is collected before an operator has looked.
+    Backup,
+}
+
 /// A copy is not what it should be.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -35,7 +35,7 @@ use super::step::Step;
 use super::{
     AccessKeyRow, Batch, BucketRow, Changed, Checkup, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
     EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, Noted,
-    PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow,
+    Origin, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow,
     VersionChange, VersionRow, Which,
 };
 use crate::domain::{
@@ -105,14 +105,15 @@ impl PostgresEngine {
     ///
     /// # Errors
     /// [`CopyError`], also when it is not empty or the batches break off.
-    pub async fn load(settings: &PostgresSettings, mut batches: mpsc::Receiver<Result<Batch, CopyError>>) -> Result<(), CopyError> {
+    pub async fn load(
+        settings: &PostgresSettings,
+        (mut batches, origin): (mpsc::Receiver<Result<Batch, CopyError>>, Origin),
+    ) -> Result<(), CopyError> {
         let pool = Pool::new(&PostgresSettings { answer_time_max: LOAD_TIME_MAX, ..settings.clone() })?;
         schema::migrate(&pool, &settings.schema).await?;
-        let session = pool.session().await?;
-        let loaded = copy::load(&session, &mut batches).await;
         // Whatever was not committed is undone with the connection.
-        session.close();
-        loaded
+        let session = pool.session().await?.alone();
+        copy::load(session.get()?, (&mut batches, origin)).await
     }
 
     /// Forgets what need not be kept: tombstones that no cache can miss, counts of strangers beyond their number. The
@@ -471,10 +472,8 @@ impl Engine for PostgresEngine {
     }
 
     async fn dump(&self, out: mpsc::Sender<Batch>) -> Result<(), CopyError> {
-        let session = self.pool.session().await?;
-        let dumped = copy::dump(&session, &out).await;
-        session.close();
-        dumped
+        let session = self.pool.session().await?.alone();
+        copy::dump(session.get()?, &out).await
     }
 
     async fn note_changes(&self) -> Result<Changed, EngineError> {
@@ -490,12 +489,10 @@ impl Engine for PostgresEngine {
     }
 
     async fn dump_changes(&self, out: mpsc::Sender<Batch>) -> Result<Option<Noted>, CopyError> {
-        let session = self.pool.session().await?;
-        let dumped = changes::dump(&session, &out).await;
-        if dumped.is_err() {
-            session.close();
-        }
-        dumped
+        let session = self.pool.session().await?.alone();
+        let dumped = changes::dump(session.get()?, &out).await?;
+        session.keep();
+        Ok(dumped)
     }
 
     async fn forget_changes(&self, noted: Noted) -> Result<(), EngineError> {

@@ -25,8 +25,8 @@ mod writer;
 use super::{
     AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
     EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, Merged,
-    Noted, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow,
-    VersionChange, VersionRow, Which,
+    Noted, Origin, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow,
+    UploadRow, VersionChange, VersionRow, Which,
 };
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, Location, NodeId, PrincipalId, RunId, Standing,
@@ -107,11 +107,11 @@ impl SqliteEngine {
     /// [`CopyError`], also when it is not empty or the batches break off.
     pub async fn load(
         settings: &SqliteSettings,
-        mut batches: mpsc::Receiver<Result<Batch, CopyError>>,
+        (mut batches, origin): (mpsc::Receiver<Result<Batch, CopyError>>, Origin),
         clock: &dyn Clock,
     ) -> Result<(), CopyError> {
         let (settings, epoch) = (settings.clone(), clock.now().micros());
-        let loading = tokio::task::spawn_blocking(move || copy::load(&settings, &mut batches, epoch));
+        let loading = tokio::task::spawn_blocking(move || copy::load(&settings, (&mut batches, origin), epoch));
         loading.await.map_err(|_panicked| CopyError::Engine(EngineError::Panicked))?
     }
 

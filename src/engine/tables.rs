@@ -345,12 +345,18 @@ impl Table {
     }
 }
 
-/// What tells one list of tables from another: an index whose changes were noted for other tables has gaps.
-pub(super) fn form() -> i64 {
+/// What tells one list of tables and columns from another: an index whose changes were noted for others has gaps, and rows
+/// with other columns are no rows of this program.
+pub(crate) fn form() -> i64 {
     let mut names = Vec::new();
     for table in TABLES {
         names.extend([table.name].iter().chain(table.key).flat_map(|name| [name.as_bytes(), &[0]]).flatten().copied());
         names.push(1);
+        for column in table.columns {
+            names.extend_from_slice(column.name.as_bytes());
+            names.extend([0, column.kind as u8]);
+        }
+        names.push(2);
     }
     let head = digest(&SHA256, &names).as_ref().first_chunk().map_or(1, |head| i64::from(u32::from_be_bytes(*head)));
     // Zero says that nothing is noted.

@@ -8,7 +8,7 @@ use crate::uploads::with_upload;
 use crate::versions::done;
 use hozon::domain::{EntryId, ManualClock, StoreId};
 use hozon::engine::{
-    self, Batch, CopyError, Engine, EngineError, Events, IndexSettings, LEFT_BEHIND, SqliteSettings, StoreRow, TABLES, Tally,
+    self, Batch, CopyError, Engine, EngineError, Events, IndexSettings, LEFT_BEHIND, Origin, SqliteSettings, StoreRow, TABLES, Tally,
     VersionChange, Which,
 };
 use proptest::strategy::{Strategy, ValueTree};
@@ -62,7 +62,7 @@ pub(crate) async fn load(settings: &IndexSettings, batches: Vec<Result<Batch, Co
             }
         }
     });
-    let loaded = engine::load(settings, given, &ManualClock::new(NOW)).await;
+    let loaded = engine::load(settings, (given, Origin::Moved), &ManualClock::new(NOW)).await;
     giving.await.unwrap();
     loaded
 }

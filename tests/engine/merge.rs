@@ -105,3 +105,40 @@ async fn records_are_as_they_were_and_nothing_comes_back_that_must_not() {
     let keks: Vec<KekRow> = restored.keks(bucket.tenant, KekPurpose::Data).await.unwrap();
     assert_eq!(keks, engine.keks(bucket.tenant, KekPurpose::Data).await.unwrap());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_erased_or_went_at_the_end_of_its_term_does_not_come_back() {
+    let (engine, place) = sqlite::fresh();
+    let bucket = with_bucket(&engine).await;
+    let whole = |entry| VersionRow { state: RecordState::Finalized, ..draft(&bucket, entry) };
+    done(&engine, first_version("erased", draft(&bucket, EntryId::random()))).await;
+    done(&engine, first_version("ended", whole(EntryId::random()))).await;
+    done(&engine, first_version("ended below", whole(EntryId::random()))).await;
+    put_next(&engine, &bucket, "ended below", |entry| draft(&bucket, entry)).await;
+    let (earlier, later) = (file(place.path(), "earlier.db"), file(place.path(), "later.db"));
+    copy(&engine, &earlier).await;
+
+    let entry = engine.find(bucket.id, key_token("ended"), Which::Current).await.unwrap().unwrap();
+    done(&engine, removal(&entry.entry, &entry.version.unwrap().version, None)).await;
+    let entry = engine.find(bucket.id, key_token("ended below"), Which::Current).await.unwrap().unwrap();
+    let newest = entry.version.unwrap().version;
+    let below = engine.versions(entry.entry.id, Some(newest.seq), 1).await.unwrap().remove(0);
+    done(&engine, removal(&entry.entry, &below, Some(&newest))).await;
+    copy(&engine, &later).await;
+    // No writer takes a data key away alone yet; an erasure will.
+    let erased = current(&engine, &bucket, "erased").await.unwrap().id;
+    let rows = rusqlite::Connection::open(&later.path).unwrap();
+    assert_eq!(rows.execute("DELETE FROM deks WHERE version = ?", [&erased.as_bytes()[..]]).unwrap(), 1);
+    drop(rows);
+
+    SqliteEngine::merge(&earlier, &later).await.unwrap();
+    let rows = rusqlite::Connection::open(&earlier.path).unwrap();
+    let keys: i64 = rows.query_row("SELECT count(*) FROM deks WHERE version = ?", [&erased.as_bytes()[..]], |row| row.get(0)).unwrap();
+    assert_eq!(keys, 0, "the key of an erased version is back");
+    drop(rows);
+    let restored = engine::open(&IndexSettings::Sqlite(earlier), Arc::new(ManualClock::new(NOW))).await.unwrap();
+    assert!(current(&restored, &bucket, "ended").await.is_none());
+    assert_eq!(current(&restored, &bucket, "ended below").await.unwrap().id, newest.id);
+    let entry = restored.find(bucket.id, key_token("ended below"), Which::Current).await.unwrap().unwrap().entry;
+    assert_eq!(restored.versions(entry.id, None, 10).await.unwrap().len(), 1, "what had ended is back below");
+}

@@ -52,6 +52,34 @@ pub(crate) async fn fresh() -> (Arc<dyn Engine>, ()) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL"]
+async fn a_copy_that_is_given_up_leaves_no_transaction_to_who_comes_next() {
+    let settings = PostgresSettings { connections_max: 1, ..settings(server().await, &new_schema()) };
+    let engine = open(&settings).await.unwrap();
+    let bucket = with_bucket(&engine).await;
+    assert_eq!(engine.note_changes().await.unwrap(), hozon::engine::Changed::Done);
+    for number in 0..3 {
+        done(&engine, first_version(&format!("before {number}"), version(&bucket, EntryId::random()))).await;
+        let (out, mut batches) = tokio::sync::mpsc::channel(1);
+        if number == 1 {
+            tokio::select! {
+                _all = engine.dump_changes(out) => panic!("nobody took it"),
+                _first = batches.recv() => {}
+            }
+        } else {
+            tokio::select! {
+                _all = engine.dump(out) => panic!("nobody took it"),
+                _first = batches.recv() => {}
+            }
+        }
+        // The only connection is used again, for what was written meanwhile by somebody else and for the next write.
+        let key = format!("after {number}");
+        done(&engine, first_version(&key, version(&bucket, EntryId::random()))).await;
+        assert!(engine.find(bucket.id, crate::rows::key_token(&key), Which::Current).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL"]
 async fn nodes_that_start_at_once_make_the_tables_once() {
     let settings = settings(server().await, &new_schema());
     let opened = futures::future::join_all((0..6).map(|_node| open(&settings))).await;

@@ -5,7 +5,7 @@ use super::given::{Given, given};
 use super::session::Session;
 use crate::engine::EngineError;
 use crate::engine::cells::Cell;
-use crate::engine::copy::{Batch, CopyError, Holds};
+use crate::engine::copy::{Batch, CopyError, Holds, Origin};
 use crate::engine::tables::{Kind, TABLES, Table};
 use futures::{TryStreamExt, pin_mut};
 use tokio::sync::mpsc;
@@ -50,7 +50,10 @@ pub(super) async fn send(session: &Session, sql: &str, first: Batch, out: &mpsc:
 }
 
 /// Fills an empty index with all batches that come, or leaves it empty.
-pub(super) async fn load(session: &Session, batches: &mut mpsc::Receiver<Result<Batch, CopyError>>) -> Result<(), CopyError> {
+pub(super) async fn load(
+    session: &Session,
+    (batches, origin): (&mut mpsc::Receiver<Result<Batch, CopyError>>, Origin),
+) -> Result<(), CopyError> {
     session.run("BEGIN").await?;
     for table in TABLES {
         if session.exists(&format!("SELECT 1 FROM {} LIMIT 1", table.name), given![]).await? {
@@ -65,6 +68,9 @@ pub(super) async fn load(session: &Session, batches: &mut mpsc::Receiver<Result<
         }
     }
     settle(session).await?;
+    if origin == Origin::Backup {
+        session.change("UPDATE store SET generation = 0", given![]).await?;
+    }
     Ok(session.run("COMMIT").await?)
 }
 

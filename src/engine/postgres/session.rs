@@ -102,6 +102,12 @@ impl Session {
         self.in_time(self.client.batch_execute(sql)).await
     }
 
+    /// A session whose connection ends with it unless it is [kept](Alone::keep): whoever asks for more than one thing in one
+    /// transaction may be given up in the middle of it, and nobody else must then find that transaction open.
+    pub(super) const fn alone(self) -> Alone {
+        Alone(Some(self))
+    }
+
     /// Ends the connection: whatever was under way on it is undone by the server.
     pub(super) fn close(self) {
         drop::<ClientWrapper>(Object::take(self.client));
@@ -112,6 +118,30 @@ impl Session {
         match tokio::time::timeout(self.patience, asked).await {
             Ok(answered) => Ok(answered?),
             Err(_late) => Err(Fault::Lost),
+        }
+    }
+}
+
+/// A session that is good for nobody else.
+#[derive(Debug)]
+pub(super) struct Alone(Option<Session>);
+
+impl Alone {
+    /// The session.
+    pub(super) fn get(&self) -> Result<&Session, EngineError> {
+        self.0.as_ref().ok_or(EngineError::Unavailable)
+    }
+
+    /// Gives the connection back to the pool: nothing is under way on it.
+    pub(super) fn keep(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
+            session.close();
         }
     }
 }

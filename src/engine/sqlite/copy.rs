@@ -4,7 +4,7 @@ use super::schema::{self, Purpose};
 use super::{SqliteSettings, claim, failure, one};
 use crate::engine::EngineError;
 use crate::engine::cells::{Cell, Cells};
-use crate::engine::copy::{Batch, CopyError, Holds};
+use crate::engine::copy::{Batch, CopyError, Holds, Origin};
 use crate::engine::tables::TABLES;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
@@ -51,7 +51,11 @@ pub(super) fn send(moment: &Connection, sql: &str, first: Batch, out: &mpsc::Sen
 }
 
 /// Fills an empty index with all batches that come, or leaves it empty. `epoch` must be one that no copy has had.
-pub(super) fn load(settings: &SqliteSettings, batches: &mut mpsc::Receiver<Result<Batch, CopyError>>, epoch: i64) -> Result<(), CopyError> {
+pub(super) fn load(
+    settings: &SqliteSettings,
+    (batches, origin): (&mut mpsc::Receiver<Result<Batch, CopyError>>, Origin),
+    epoch: i64,
+) -> Result<(), CopyError> {
     let _lock = claim(&settings.path)?;
     let mut connection = schema::open(&settings.path)?;
     let all = connection.transaction().map_err(failure)?;
@@ -71,6 +75,9 @@ pub(super) fn load(settings: &SqliteSettings, batches: &mut mpsc::Receiver<Resul
                WHERE name IN ('mark', 'horizon')";
     all.execute(sql, []).map_err(failure)?;
     all.execute("UPDATE counters SET value = max(value + 1, ?) WHERE name = 'epoch'", [epoch]).map_err(failure)?;
+    if origin == Origin::Backup {
+        all.execute("UPDATE store SET generation = 0", []).map_err(failure)?;
+    }
     all.commit().map_err(failure)?;
     Ok(())
 }

@@ -71,13 +71,21 @@ fn buckets(connection: &Connection) -> Result<(), EngineError> {
     changes(connection, &["DELETE FROM main.entries WHERE bucket NOT IN (SELECT id FROM main.buckets)"])
 }
 
-/// Keys are those of then; one that has got a final version since is as it is now.
+/// Keys are those of then; one that has got or lost a final version since is as it is now. What was final goes only because
+/// its term has ended and somebody said so: it does not come back.
 fn entries(connection: &Connection) -> Result<Merged, EngineError> {
+    let ended = format!(
+        "CREATE TEMP TABLE ended AS SELECT v.id, v.entry FROM main.versions v
+         WHERE {IS_FINAL} AND NOT EXISTS (SELECT 1 FROM l.versions n WHERE n.id = v.id)"
+    );
     let kept = format!(
         "CREATE TEMP TABLE kept AS SELECT DISTINCT entry FROM l.versions v
-         WHERE {IS_FINAL} AND NOT EXISTS (SELECT 1 FROM main.versions m WHERE m.id = v.id)"
+         WHERE {IS_FINAL} AND NOT EXISTS (SELECT 1 FROM main.versions m WHERE m.id = v.id)
+         UNION SELECT entry FROM ended WHERE entry IN (SELECT id FROM l.entries)"
     );
-    connection.execute_batch(&kept).map_err(failure)?;
+    for sql in [&ended, &kept] {
+        connection.execute_batch(sql).map_err(failure)?;
+    }
     connection.execute_batch("CREATE UNIQUE INDEX temp.kept_by_entry ON kept (entry)").map_err(failure)?;
     let left_out = "SELECT count(*) FROM l.versions v WHERE entry NOT IN (SELECT entry FROM kept)
                     AND NOT EXISTS (SELECT 1 FROM main.versions m WHERE m.id = v.id)";
@@ -88,7 +96,7 @@ fn entries(connection: &Connection) -> Result<Merged, EngineError> {
     changes(
         connection,
         &[
-            "DELETE FROM main.entries WHERE id IN (SELECT entry FROM kept)",
+            "DELETE FROM main.entries WHERE id IN (SELECT entry FROM kept) OR id IN (SELECT entry FROM ended)",
             "DELETE FROM main.entries WHERE EXISTS (SELECT 1 FROM l.entries e JOIN kept ON kept.entry = e.id
                WHERE e.bucket = entries.bucket AND e.key = entries.key)",
         ],
@@ -102,6 +110,7 @@ fn versions(connection: &Connection) -> Result<(), EngineError> {
     changes(
         connection,
         &[
+            "DELETE FROM main.versions WHERE id IN (SELECT id FROM ended)",
             "DELETE FROM main.versions WHERE entry NOT IN (SELECT id FROM main.entries)",
             // A key has one version without an id: the one of now, where its key is as it is now.
             "DELETE FROM main.versions WHERE nullness = 1 AND entry IN (SELECT entry FROM kept)
@@ -112,9 +121,10 @@ fn versions(connection: &Connection) -> Result<(), EngineError> {
         ],
     )?;
     copy_of(connection, "versions", "id IN (SELECT id FROM still) OR entry IN (SELECT entry FROM kept)")?;
+    // A version that there still is has the key that it has now: none, where that was destroyed.
     changes(
         connection,
-        &["DELETE FROM main.deks WHERE version NOT IN (SELECT id FROM main.versions) OR version IN (SELECT version FROM l.deks)"],
+        &["DELETE FROM main.deks WHERE version NOT IN (SELECT id FROM main.versions) OR version IN (SELECT id FROM l.versions)"],
     )?;
     copy_of(connection, "deks", "version IN (SELECT id FROM main.versions)")?;
     changes(
