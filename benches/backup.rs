@@ -4,10 +4,10 @@
 //! key, an event, and a body of one byte whose blob is there, so that the comparison with the store is measured as well.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may fail loudly, and prints what it found")]
 
-use hozon::backup::{BackupKeys, Keeper, KeeperParts, KeeperSettings, Shelf, fill};
+use hozon::backup::{BackupKeys, Choice, Keeper, KeeperParts, KeeperSettings, Shelf, Target, fill};
 use hozon::blob::{Archive, BlobSettings, BlobStore};
 use hozon::domain::{BlobId, Clock, Live, NodeId, SystemClock, TenantId};
-use hozon::engine::{Engine, IndexSettings, SqliteEngine, SqliteSettings};
+use hozon::engine::{Engine, IndexSettings, Origin, SqliteEngine, SqliteSettings};
 use hozon::meters::Meters;
 use hozon::root::{Protection, Root};
 use hozon::upkeep::reconcile;
@@ -91,7 +91,13 @@ async fn measure(versions: i64) {
     let shelf = Shelf::new(archive, keys);
     let restored = place.path().join("restored.db");
     let began = Instant::now();
-    fill(&shelf, None, (&IndexSettings::Sqlite(settings(&restored)), &SystemClock)).await.unwrap();
+    fill(
+        &shelf,
+        &Choice::default(),
+        Target { settings: &IndexSettings::Sqlite(settings(&restored)), clock: &SystemClock, origin: Origin::Backup },
+    )
+    .await
+    .unwrap();
     row("recover: index filled", began);
     let began = Instant::now();
     let index = SqliteEngine::open(&settings(&restored), Arc::new(SystemClock)).unwrap();

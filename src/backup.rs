@@ -5,6 +5,7 @@
 //! gateway only ever adds pieces under new names. Ways in: [`Keeper`] keeps a backup of a running gateway, [`fill`] and
 //! [`restore`] make an index from one, [`drill`] tries that.
 
+mod choice;
 mod drill;
 mod error;
 mod keeper;
@@ -17,14 +18,15 @@ mod restore;
 mod settings;
 mod shelf;
 
-pub use drill::{Drilled, drill};
+pub use choice::Choice;
+pub use drill::{Drilled, Trial, drill, is_old};
 pub use error::BackupError;
-pub use keeper::{BackupFailure, BackupStatus, Keeper, KeeperParts, KeeperSettings, SnapshotFacts, forget_abandoned};
+pub use keeper::{BackupFailure, BackupStatus, Keeper, KeeperParts, KeeperSettings, SnapshotFacts, forget_abandoned, goes_on_from};
 pub use key::BackupKeys;
-pub use name::{PieceKind, PieceName};
+pub use name::{Follows, PieceKind, PieceName};
 pub use piece::{Counts, PieceFacts, PieceReader};
 pub use plan::Plan;
-pub use recover::{Filled, fill};
+pub use recover::{Filled, Target, fill};
 pub use restore::{Restored, restore};
 pub use settings::BackupSettings;
 pub use shelf::{Chain, Shelf};

@@ -39,11 +39,12 @@ pub use rows::{
 pub use changes::{Merged, Noted};
 pub use checkup::{Check, Checkup, Tables, Verdict};
 pub use choice::{IndexSettings, load, look, open};
-pub use copy::{Batch, CopyError, Holds, Tally};
+pub use copy::{Batch, CopyError, Holds, Origin, Tally};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresEngine;
 pub use postgres_settings::{PostgresSettings, PostgresTls};
 pub use sqlite::{SqliteEngine, SqliteSettings};
+pub(crate) use tables::form;
 pub use tables::{Column, Kind, LEFT_BEHIND, TABLES, Table};
 
 /// The database could not do what was asked. Nothing of the transaction has taken effect,

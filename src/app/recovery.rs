@@ -3,11 +3,11 @@
 use super::{Services, StartError, admin_services, apart};
 use crate::admin;
 use crate::audit::OperatorAction;
-use crate::backup::{self, BackupError, BackupKeys, Counts, Drilled, Filled, PieceName, Shelf};
-use crate::blob::{Archive, BlobStore};
+use crate::backup::{self, BackupError, BackupKeys, Choice, Counts, Drilled, Filled, PieceName, Shelf, Target, Trial};
+use crate::blob::{Archive, BlobStore, MarkerError};
 use crate::config::Settings;
-use crate::domain::{SystemClock, UtcTime, causes};
-use crate::engine::EngineError;
+use crate::domain::{Clock, StoreId, SystemClock, UtcTime, causes};
+use crate::engine::Origin;
 use crate::root::{Root, RootError};
 use crate::upkeep::{ReconcileError, Reconciliation, reconcile};
 use serde::Serialize;
@@ -76,15 +76,15 @@ pub struct CheckedPiece {
     pub result: String,
 }
 
-/// Restores the newest state of the backup into a new directory below `scratch` and looks at it; the directory goes again.
-/// A gateway may run meanwhile.
+/// Restores a state of the backup into the directory `scratch` and looks at it. A gateway may run meanwhile.
 ///
 /// # Errors
 /// [`RecoveryError`] when nothing can be restored.
-pub async fn drill(settings: &Settings, scratch: &Path, records: usize) -> Result<Drilled, RecoveryError> {
+pub async fn drill(settings: &Settings, choice: &Choice, (scratch, records): (&Path, u32)) -> Result<Drilled, RecoveryError> {
     let root = Root::open_file(&settings.root.key_file, &settings.root.protection())?;
     let blobs = BlobStore::open(&settings.store).map_err(StartError::Store)?;
-    Ok(backup::drill(&shelf(settings)?, &root, &blobs, scratch, records).await?)
+    let age_max = settings.backup.as_ref().ok_or(RecoveryError::NoBackup)?.age_max();
+    Ok(backup::drill(&shelf(settings)?, &root, &blobs, Trial { choice, scratch, records, age_max }).await?)
 }
 
 /// The index cannot be made anew.
@@ -103,9 +103,20 @@ pub enum RecoveryError {
     /// A part of the gateway cannot be had.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The index was made and then failed.
-    #[error("the index was made, and then failed")]
-    Engine(#[from] EngineError),
+    /// The backup and the store of bodies do not belong together.
+    #[error("the backup is of store {backup}, and the bodies are in store {store}")]
+    OtherStore {
+        /// The backup's.
+        backup: StoreId,
+        /// The one that is there.
+        store: StoreId,
+    },
+    /// The store of bodies cannot be asked whose it is.
+    #[error("the store of bodies cannot be asked which it is")]
+    Marker(#[from] MarkerError),
+    /// The index was filled, and what follows failed.
+    #[error("the index is filled whole and collects nothing; what was to follow failed")]
+    Filled(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// The backup that `settings` name, for who reads it.
@@ -120,6 +131,22 @@ pub fn shelf(settings: &Settings) -> Result<Shelf, RecoveryError> {
     Ok(Shelf::new(archive, BackupKeys::new(root)))
 }
 
+/// Sees that the bodies can be had and are those of the backup, before anything is filled.
+async fn belongs(settings: &Settings, shelf: &Shelf, choice: &Choice) -> Result<(), RecoveryError> {
+    let blobs = BlobStore::open(&settings.store).map_err(StartError::Store)?;
+    blobs.probe(SystemClock.now()).await.map_err(StartError::from)?;
+    let plan = shelf.plan(choice).await?;
+    let newest = plan.journal.last().copied().unwrap_or(plan.snapshot);
+    // What is wrong with a piece is said once it is used. Who names a backup knows what they do.
+    let Ok(piece) = shelf.open(newest).await else { return Ok(()) };
+    match (piece.facts().store, blobs.marker().await?) {
+        (Some(backup), Some(marker)) if backup != marker.store && choice.chain.is_none() => {
+            Err(RecoveryError::OtherStore { backup, store: marker.store })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Fills the empty index of `settings` from its backup, puts it behind its store so that nothing is collected, writes that
 /// into every tenant's log, and compares it with the store. `told` hears of the comparison.
 ///
@@ -127,24 +154,26 @@ pub fn shelf(settings: &Settings) -> Result<Shelf, RecoveryError> {
 /// [`RecoveryError`]. The index is filled whole or stays empty.
 pub async fn recover(
     settings: &Settings,
-    wanted: Wanted<'_>,
+    (wanted, choice): (Wanted<'_>, &Choice),
     told: &(dyn Fn(&Reconciliation) + Send + Sync),
 ) -> Result<Recovery, RecoveryError> {
     let shelf = shelf(settings)?;
-    let target = (&settings.index, &SystemClock as _);
+    belongs(settings, &shelf, choice).await?;
+    let target = Target { settings: &settings.index, clock: &SystemClock, origin: Origin::Backup };
     let (index, action, earlier, later, merged) = match wanted {
         Wanted::Newest => {
-            let filled = backup::fill(&shelf, None, target).await?;
+            let filled = backup::fill(&shelf, choice, target).await?;
             ("recovered", OperatorAction::RecoverIndex, filled.clone(), filled, None)
         }
         Wanted::Earlier { at, scratch } => {
-            let restored = backup::restore(&shelf, at, target, scratch).await?;
+            let restored = backup::restore(&shelf, (at, choice), target, scratch).await?;
             ("restored", OperatorAction::RestoreIndex, restored.earlier, restored.later, Some(restored.merged))
         }
     };
-    let services = Services::build(settings).await?;
-    let unrecorded = admin::made_anew(&admin_services(&services), action).await?;
-    let versions = services.engine.count_versions().await?;
+    let services = Services::build(settings).await.map_err(filled)?;
+    backup::goes_on_from(services.engine.as_ref(), &later.plan).await.map_err(filled)?;
+    let unrecorded = admin::made_anew(&admin_services(&services), action).await.map_err(filled)?;
+    let versions = services.engine.count_versions().await.map_err(filled)?;
     // The index is good whatever the comparison says.
     let (store, not_compared) = match reconcile(services.engine.as_ref(), &services.blobs, told).await {
         Ok(found) => (Some(found), None),
@@ -171,13 +200,21 @@ pub async fn recover(
     })
 }
 
-/// Reads every piece that is needed for the newest state, and says what each holds.
+fn filled(error: impl std::error::Error + Send + Sync + 'static) -> RecoveryError {
+    RecoveryError::Filled(Box::new(error))
+}
+
+/// Reads every piece that is needed for the state that is wanted, and says what each holds.
 ///
 /// # Errors
 /// [`RecoveryError`] when the backup cannot be listed, or has a gap.
-pub async fn check(settings: &Settings, told: &(dyn Fn(usize, usize) + Send + Sync)) -> Result<Vec<CheckedPiece>, RecoveryError> {
+pub async fn check(
+    settings: &Settings,
+    choice: &Choice,
+    told: &(dyn Fn(usize, usize) + Send + Sync),
+) -> Result<Vec<CheckedPiece>, RecoveryError> {
     let shelf = shelf(settings)?;
-    let plan = shelf.plan(None, &[]).await?;
+    let plan = shelf.plan(choice).await?;
     let names: Vec<PieceName> = std::iter::once(plan.snapshot).chain(plan.journal).collect();
     let mut checked = Vec::new();
     for (done, name) in names.iter().enumerate() {

@@ -1,12 +1,13 @@
-use super::{BackupError, Filled, Shelf, fill};
+use super::{BackupError, Choice, Filled, Plan, Shelf, Target, fill};
 use crate::blob::{BlobError, BlobStore};
-use crate::domain::{KekPurpose, KekState, SystemClock, causes};
-use crate::engine::{self, Engine, EngineError, FrameRow, IndexSettings, KekRow, SqliteSettings};
+use crate::domain::{Clock, KekPurpose, KekState, SystemClock, causes};
+use crate::engine::{self, Engine, EngineError, FrameRow, IndexSettings, KekRow, Origin, SqliteSettings};
 use crate::root::Root;
 use crate::seal::Context;
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Frames that are walked over at a time.
 const BATCH: usize = 1_000;
@@ -42,15 +43,29 @@ pub struct Drilled {
     pub findings: Vec<String>,
 }
 
-/// Restores the newest state into the directory `scratch`, has the root open every tenant key that is in it, and reads
+/// What a drill is to try.
+#[derive(Debug)]
+pub struct Trial<'a> {
+    /// Which state.
+    pub choice: &'a Choice,
+    /// A directory with room for the index.
+    pub scratch: &'a Path,
+    /// Bodies to read.
+    pub records: u32,
+    /// How old the newest state of a backup that is kept may be.
+    pub age_max: Duration,
+}
+
+/// Restores the state that is wanted into the directory `scratch`, has the root open every tenant key that is in it, and reads
 /// `records` bodies that are drawn at random and compares them with the restored rows. Opens no body: that each belongs to
 /// its row is said by the checksum over the sealed bytes.
 ///
 /// # Errors
 /// [`BackupError`] when nothing can be restored.
-pub async fn drill(shelf: &Shelf, root: &Root, blobs: &BlobStore, scratch: &Path, records: usize) -> Result<Drilled, BackupError> {
-    let settings = IndexSettings::Sqlite(SqliteSettings { path: scratch.join("drill.sqlite"), readers: 1 });
-    let Filled { plan, millis, .. } = fill(shelf, None, (&settings, &SystemClock)).await?;
+pub async fn drill(shelf: &Shelf, root: &Root, blobs: &BlobStore, trial: Trial<'_>) -> Result<Drilled, BackupError> {
+    let settings = IndexSettings::Sqlite(SqliteSettings { path: trial.scratch.join("drill.sqlite"), readers: 1 });
+    let target = Target { settings: &settings, clock: &SystemClock, origin: Origin::Moved };
+    let Filled { plan, passed_over, millis } = fill(shelf, trial.choice, target).await?;
     let index = engine::open(&settings, Arc::new(SystemClock)).await?;
     let mut drilled = Drilled {
         drill: "bad",
@@ -67,8 +82,14 @@ pub async fn drill(shelf: &Shelf, root: &Root, blobs: &BlobStore, scratch: &Path
         read_good: 0,
         findings: Vec::new(),
     };
+    let of_backup = passed_over.iter().map(|piece| format!("{piece} cannot be read, and was passed over"));
+    drilled.findings.extend(of_backup);
+    if trial.choice.until.is_none() {
+        drilled.findings.extend(is_old(&plan, trial.age_max));
+    }
+    drilled.findings.extend(is_of(index.as_ref(), blobs).await?);
     open_keys(index.as_ref(), root, &mut drilled).await?;
-    let drawn = draw(index.as_ref(), records, &mut drilled.frames).await?;
+    let drawn = draw(index.as_ref(), usize::try_from(trial.records).unwrap_or(usize::MAX), &mut drilled.frames).await?;
     for frame in &drawn {
         drilled.read += 1;
         match read(blobs, frame).await {
@@ -80,6 +101,31 @@ pub async fn drill(shelf: &Shelf, root: &Root, blobs: &BlobStore, scratch: &Path
         drilled.drill = "good";
     }
     Ok(drilled)
+}
+
+/// Whether the backup ended some time ago: it is not kept any more, or its end was cut off.
+pub fn is_old(plan: &Plan, age_max: Duration) -> Option<String> {
+    let (moment, now) = (plan.moment(), SystemClock.now());
+    (moment.plus(age_max) < now).then(|| format!("the backup ends at {moment}, and it is {now}: it is not kept, or its end is missing"))
+}
+
+/// Whether the index is of another store than the bodies', or older than what the store has seen.
+async fn is_of(index: &dyn Engine, blobs: &BlobStore) -> Result<Option<String>, EngineError> {
+    let marker = match blobs.marker().await {
+        Ok(marker) => marker,
+        Err(error) => return Ok(Some(format!("the store's marker cannot be read: {}", causes(&error)))),
+    };
+    Ok(match (index.store().await?, marker) {
+        (Some(row), Some(marker)) if row.id != marker.store => {
+            Some(format!("the backup is of store {}, and the bodies are in store {}", row.id, marker.store))
+        }
+        // The generation grows shortly before the marker, and the backup follows shortly after.
+        (Some(row), Some(marker)) if row.generation != 0 && row.generation + 1 < marker.generation => Some(format!(
+            "the backup is of generation {}, and the store has seen {}: its end is missing",
+            row.generation, marker.generation
+        )),
+        _ => None,
+    })
 }
 
 /// Every key version that is not destroyed, of every tenant. What is unwrapped is wiped at once.
@@ -104,7 +150,7 @@ async fn open_keys(index: &dyn Engine, root: &Root, drilled: &mut Drilled) -> Re
 
 /// `wanted` frames, each as likely as any other.
 async fn draw(index: &dyn Engine, wanted: usize, all: &mut u64) -> Result<Vec<FrameRow>, BackupError> {
-    let (mut drawn, mut after) = (Vec::with_capacity(wanted), None);
+    let (mut drawn, mut after) = (Vec::new(), None);
     loop {
         let frames = index.frames(after, BATCH).await?;
         let Some(last) = frames.last() else { return Ok(drawn) };

@@ -4,14 +4,15 @@ mod state;
 mod status;
 mod work;
 
-use super::{BackupError, BackupKeys};
+use super::{BackupError, BackupKeys, Plan};
 use crate::blob::Archive;
 use crate::domain::{Clock, Live, NodeId, causes, limits};
-use crate::engine::{Changed, CopyError, Engine, EngineError, JobKind, JobOrder, JobRow};
+use crate::engine::{Changed, CopyError, Engine, EngineError, Events, JobKind, JobOrder, JobProgress, JobRow, JobSave};
 use crate::meters::Meters;
-use state::State;
+use state::{Place, State};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -69,14 +70,25 @@ enum Ended {
     Stopped,
     /// Another has taken the work over.
     Lost,
+    /// Changes are to be noted now, or no longer: it begins again.
+    Anew,
 }
 
 /// A snapshot under way.
 struct Snapshot {
     taking: JoinHandle<Result<Taken, BackupError>>,
     give_up: CancellationToken,
+    /// Ends once its moment is fixed.
+    stands: oneshot::Receiver<()>,
     /// How often operators had asked for one when it was begun.
     asked: u64,
+}
+
+impl Snapshot {
+    /// Whether its moment is fixed: a segment that follows it must be of a later one.
+    fn stands(&mut self) -> bool {
+        !matches!(self.stands.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+    }
 }
 
 impl Drop for Snapshot {
@@ -99,6 +111,7 @@ impl Keeper {
                 Ok(Some(row)) => match self.hold(row, &stop).await {
                     Ok(Ended::Stopped) => return,
                     Ok(Ended::Lost) => tracing::warn!("another node keeps the backup now"),
+                    Ok(Ended::Anew) => continue,
                     Err(error) => {
                         self.parts.meters.backup_failed();
                         tracing::warn!(error = causes(&error), "the backup cannot go on, will be tried again");
@@ -143,7 +156,8 @@ impl Keeper {
 
     fn show(&self, state: &State) {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = state.clone();
-        let at = |time: Option<i64>| time.map_or(0, |micros| micros / 1_000_000);
+        // One that is to be kept and is not there yet is older than any.
+        let at = |time: Option<i64>| time.map_or(1, |micros| micros / 1_000_000);
         self.parts.meters.backup_stands(at(state.report.until), at(state.report.snapshot.as_ref().map(|snapshot| snapshot.at)));
     }
 
@@ -171,16 +185,20 @@ impl Keeper {
                 snapshot = Some(work.take_snapshot(asked));
             }
             let settings = self.settings.now();
-            let shipped = match settings.ship_every {
-                Some(_) => work.ship_while_held(stop).await,
-                None => Ok(true),
-            };
+            if settings.ship_every.is_some() != work.is_noted {
+                drop(snapshot);
+                return Ok(if work.save(None).await? { Ended::Anew } else { Ended::Lost });
+            }
+            let waits = !work.is_noted || snapshot.as_mut().is_some_and(|snapshot| !snapshot.stands());
+            let shipped = if waits { Ok(true) } else { work.ship_while_held(stop).await };
             match shipped {
                 Ok(true) => failures = 0,
                 Ok(false) => return Ok(Ended::Lost),
                 Err(_) if stop.is_cancelled() => continue,
                 // The index itself fails: whoever comes next begins by looking at it.
-                Err(error @ (BackupError::Engine(_) | BackupError::Copy(CopyError::Engine(_)))) => return Err(error),
+                Err(error @ (BackupError::Engine(_) | BackupError::Copy(CopyError::Engine(_)) | BackupError::NotNoted)) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     failures += 1;
                     work.failed(&error).await?;
@@ -215,6 +233,19 @@ async fn rest(pause: Duration, stop: &CancellationToken) {
         () = tokio::time::sleep(pause) => {}
         () = stop.cancelled() => {}
     }
+}
+
+/// Writes into an index that was filled by `plan` that its next backup goes on from that one.
+///
+/// # Errors
+/// [`BackupError`] when the index cannot be asked.
+pub async fn goes_on_from(engine: &dyn Engine, plan: &Plan) -> Result<(), BackupError> {
+    let Some(row) = engine.take_job(KIND, NodeId::random(), Duration::ZERO).await? else { return Ok(()) };
+    let next = plan.journal.last().map_or(plan.snapshot.number, |last| last.number + 1);
+    let cursor = serde_json::to_vec(&Place::at(plan.snapshot.chain, next)).unwrap_or_default(); // texts and numbers
+    let progress = JobProgress { cursor, ..row.progress };
+    engine.save_job(KIND, JobSave { token: row.token, lease: None, answered: row.answered, progress }, Events::default()).await?;
+    Ok(())
 }
 
 /// Ends the noting of changes in an index whose backup nobody has kept for a long time: they would grow without end.

@@ -20,6 +20,17 @@ impl PieceKind {
     }
 }
 
+/// What a backup goes on from: all segments of another one before this number. Where that one has further segments, it holds
+/// changes that this one lacks.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Follows {
+    /// The other backup, in hexadecimal.
+    pub chain: String,
+    /// The number.
+    pub number: u64,
+}
+
 /// The name of a piece, which says all that is needed to choose among pieces. The piece repeats it, sealed.
 ///
 /// FORMAT: `CHAIN/snapshot/NUMBER-AT-TOKEN-TRY` or `CHAIN/journal/…`, numbers in decimal with leading zeros.

@@ -3,10 +3,10 @@
 //! FORMAT: docs/format.md, backups.
 
 use super::key::BackupKey;
-use super::{BackupError, BackupKeys, PieceName};
+use super::{BackupError, BackupKeys, Follows, PieceName};
 use crate::blob::{Archive, ArchiveError};
 use crate::domain::StoreId;
-use crate::engine::{Batch, CopyError, Holds, Tally};
+use crate::engine::{self, Batch, CopyError, Holds, Tally};
 use crate::seal::{Context, UseKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -35,6 +35,11 @@ struct Beginning {
     name: String,
     /// The store of bodies that the index belongs to.
     store: Option<String>,
+    /// The backup before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    follows: Option<Follows>,
+    /// Which tables and columns its rows have.
+    form: i64,
     /// The key's id.
     key: String,
     /// The key, wrapped by the root.
@@ -62,6 +67,8 @@ pub struct PieceFacts {
     pub name: PieceName,
     /// The store of bodies that the index belongs to.
     pub store: Option<StoreId>,
+    /// What this backup goes on from.
+    pub follows: Option<Follows>,
 }
 
 /// Adds batches up while they go by.
@@ -90,17 +97,18 @@ impl Counting {
     }
 }
 
-/// Seals batches as the piece `name` and sends its bytes on. For a thread that may wait.
+/// Seals batches as the piece of which `facts` are known and sends its bytes on. For a thread that may wait.
 pub(super) fn seal(
-    name: PieceName,
-    store: Option<StoreId>,
+    facts: PieceFacts,
     key: &BackupKey,
     batches: &mut mpsc::Receiver<Batch>,
     out: &mpsc::Sender<Bytes>,
 ) -> Result<Counts, BackupError> {
     let beginning = Beginning {
-        name: name.to_string(),
-        store: store.map(|store| store.to_string()),
+        name: facts.name.to_string(),
+        store: facts.store.map(|store| store.to_string()),
+        follows: facts.follows,
+        form: engine::form(),
         key: hex::encode(key.id),
         wrapped: STANDARD.encode(&key.wrapped),
     };
@@ -171,7 +179,10 @@ impl PieceReader {
             return Err(malformed());
         }
         let key = keys.unwrap(name.chain, id, &wrapped).await?;
-        let facts = PieceFacts { name, store };
+        if said.form != engine::form() {
+            return Err(BackupError::OtherForm { name: text });
+        }
+        let facts = PieceFacts { name, store, follows: said.follows };
         Ok(Self { facts, key, bound: bound(&beginning), chunk: 0, bytes, held, counting: Counting::default(), counts: None, text })
     }
 

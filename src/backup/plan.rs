@@ -1,8 +1,9 @@
 use super::{BackupError, PieceName, PieceReader, Shelf};
 use crate::domain::UtcTime;
 use crate::engine::{Batch, CopyError};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Segments that are opened ahead.
 const AHEAD: usize = 16;
@@ -17,9 +18,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The newest of the snapshots, or the newest up to `at`, but for those that are passed over.
-    pub(super) fn newest(snapshots: &[PieceName], at: Option<UtcTime>, passed_over: &[PieceName]) -> Result<PieceName, BackupError> {
-        let usable = snapshots.iter().filter(|name| at.is_none_or(|at| name.at <= at) && !passed_over.contains(name));
+    /// The newest of the snapshots, or the newest up to `at`.
+    pub(super) fn newest(snapshots: &[PieceName], at: Option<UtcTime>) -> Result<PieceName, BackupError> {
+        let usable = snapshots.iter().filter(|name| at.is_none_or(|at| name.at <= at));
         usable.max_by_key(|name| name.at).copied().ok_or(BackupError::NoSnapshot(at))
     }
 
@@ -32,7 +33,8 @@ impl Plan {
             }
             let expected = snapshot.number + chosen.len() as u64;
             if name.number != expected {
-                return Err(BackupError::Gap { number: expected, until: chosen.last().map(|last| last.at) });
+                let until = chosen.last().map_or(snapshot.at, |last| last.at);
+                return Err(BackupError::Gap { number: expected, until, next: name.to_string() });
             }
             chosen.push(name);
         }
@@ -60,10 +62,22 @@ impl Plan {
     }
 
     async fn send_all(&self, shelf: &Shelf, out: &mpsc::Sender<Result<Batch, CopyError>>) -> Result<(), BackupError> {
-        let names = std::iter::once(self.snapshot).chain(self.journal.iter().copied());
-        let mut pieces = stream::iter(names).map(|name| shelf.open(name)).buffered(AHEAD);
-        while let Some(piece) = pieces.try_next().await? {
-            send_one(piece, out).await?;
+        send_one(shelf.open(self.snapshot).await?, out).await?;
+        // Each is opened by a task of its own: an answer of the store that nobody takes while the index is filled would be late.
+        let open = |name: PieceName| {
+            let shelf = shelf.clone();
+            AbortOnDropHandle::new(tokio::spawn(async move { shelf.open(name).await }))
+        };
+        let mut pieces = stream::iter(self.journal.iter().copied()).map(open).buffered(AHEAD);
+        let mut until = self.snapshot.at;
+        for name in &self.journal {
+            let opened = pieces.next().await.and_then(Result::ok).ok_or(BackupError::Stopping)?;
+            let sent = match opened {
+                Ok(piece) => send_one(piece, out).await,
+                Err(error) => Err(error),
+            };
+            sent.map_err(|error| if error.is_of_piece() { BackupError::Broken { until, source: Box::new(error) } } else { error })?;
+            until = until.max(name.at);
         }
         Ok(())
     }
@@ -94,11 +108,10 @@ mod tests {
     #[test]
     fn the_newest_snapshot_up_to_a_moment_is_chosen() {
         let snapshots = pieces(PieceKind::Snapshot, &[(0, 5), (2, 30), (0, 10)]);
-        let chosen = |at: Option<i64>| Plan::newest(&snapshots, at.map(UtcTime::from_micros), &[]).map(|name| name.at.micros());
+        let chosen = |at: Option<i64>| Plan::newest(&snapshots, at.map(UtcTime::from_micros)).map(|name| name.at.micros());
         assert_eq!(chosen(None).unwrap(), 30);
         assert_eq!(chosen(Some(29)).unwrap(), 10);
         assert!(matches!(chosen(Some(4)), Err(BackupError::NoSnapshot(Some(_)))));
-        assert_eq!(Plan::newest(&snapshots, None, &snapshots[1..2]).unwrap().at.micros(), 10);
     }
 
     #[test]
@@ -110,8 +123,8 @@ mod tests {
         };
         assert_eq!(chosen(&[(0, 9), (1, 11), (2, 12)], None).unwrap(), [1, 2]);
         assert_eq!(chosen(&[(0, 9), (1, 11), (2, 12)], Some(11)).unwrap(), [1]);
-        assert!(matches!(chosen(&[(1, 11), (3, 30)], None), Err(BackupError::Gap { number: 2, until: Some(at) }) if at.micros() == 11));
-        assert!(matches!(chosen(&[(3, 30)], None), Err(BackupError::Gap { number: 1, until: None })));
+        assert!(matches!(chosen(&[(1, 11), (3, 30)], None), Err(BackupError::Gap { number: 2, until, .. }) if until.micros() == 11));
+        assert!(matches!(chosen(&[(3, 30)], None), Err(BackupError::Gap { number: 1, until, .. }) if until == snapshot.at));
         assert_eq!(chosen(&[(1, 11), (3, 30)], Some(29)).unwrap(), [1]);
     }
 }

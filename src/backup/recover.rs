@@ -1,6 +1,6 @@
-use super::{BackupError, PieceName, Plan, Shelf};
-use crate::domain::{Clock, UtcTime, causes};
-use crate::engine::{self, IndexSettings};
+use super::{BackupError, Choice, PieceName, Plan, Shelf};
+use crate::domain::{Clock, causes};
+use crate::engine::{self, IndexSettings, Origin};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -18,23 +18,36 @@ pub struct Filled {
     pub millis: u64,
 }
 
-/// Fills the empty index of `settings` with the newest state that the backup has, or the newest up to `at`. It is filled
-/// whole or stays empty. A snapshot that cannot be read is passed over.
+/// Which index is to be filled.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// It must be empty.
+    pub settings: &'a IndexSettings,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// [`Origin::Backup`] for one that gateways are to use.
+    pub origin: Origin,
+}
+
+/// Fills an empty index with the state that is wanted. It is filled whole or stays empty. A snapshot that cannot be read is
+/// passed over.
 ///
 /// # Errors
 /// [`BackupError`]: when no whole state can be had, or the index is not empty.
-pub async fn fill(shelf: &Shelf, at: Option<UtcTime>, (settings, clock): (&IndexSettings, &dyn Clock)) -> Result<Filled, BackupError> {
-    let (mut passed_over, begun) = (Vec::new(), Instant::now());
+pub async fn fill(shelf: &Shelf, choice: &Choice, target: Target<'_>) -> Result<Filled, BackupError> {
+    let (mut choice, mut passed_over, begun) = (choice.clone(), Vec::new(), Instant::now());
     loop {
-        let plan = shelf.plan(at, &passed_over).await?;
-        match fill_by(shelf, &plan, settings, clock).await {
+        let plan = shelf.plan(&choice).await?;
+        match fill_by(shelf, &plan, target).await {
             Ok(()) => {
                 let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                 return Ok(Filled { plan, passed_over, millis });
             }
-            Err(error) if is_about(&error, &plan.snapshot) => {
+            // What is wrong with a segment is said as such.
+            Err(error) if error.is_of_piece() && !matches!(error, BackupError::OtherForm { .. }) => {
                 passed_over.push(plan.snapshot);
-                if shelf.plan(at, &passed_over).await.is_err() {
+                choice.without.push(plan.snapshot);
+                if let Err(BackupError::NoSnapshot(_)) = shelf.plan(&choice).await {
                     // What is wrong with the newest says more than that there is no other.
                     return Err(error);
                 }
@@ -45,7 +58,8 @@ pub async fn fill(shelf: &Shelf, at: Option<UtcTime>, (settings, clock): (&Index
     }
 }
 
-async fn fill_by(shelf: &Shelf, plan: &Plan, settings: &IndexSettings, clock: &dyn Clock) -> Result<(), BackupError> {
+async fn fill_by(shelf: &Shelf, plan: &Plan, target: Target<'_>) -> Result<(), BackupError> {
+    let Target { settings, clock, origin } = target;
     let (out, batches) = mpsc::channel(ON_THE_WAY);
     let (sent, loaded) = tokio::join!(
         async {
@@ -53,21 +67,12 @@ async fn fill_by(shelf: &Shelf, plan: &Plan, settings: &IndexSettings, clock: &d
             drop(out);
             sent
         },
-        engine::load(settings, batches, clock)
+        engine::load(settings, (batches, origin), clock)
     );
     match (sent, loaded) {
         (Ok(()), Ok(())) => Ok(()),
         // Whichever broke off first has the reason: a load that was left alone says only that.
         (Err(BackupError::Copy(_)) | Ok(()), Err(error)) => Err(error.into()),
         (Err(error), _) => Err(error),
-    }
-}
-
-/// Whether it is this piece that cannot be read.
-fn is_about(error: &BackupError, piece: &PieceName) -> bool {
-    match error {
-        BackupError::Altered { name, .. } | BackupError::Malformed { name } => *name == piece.to_string(),
-        BackupError::Archive(crate::blob::ArchiveError::Missing { name }) => *name == piece.to_string(),
-        _ => false,
     }
 }

@@ -1,6 +1,6 @@
-use super::{BackupError, Filled, Shelf, fill};
-use crate::domain::{Clock, SystemClock, UtcTime};
-use crate::engine::{self, IndexSettings, Merged, SqliteEngine, SqliteSettings};
+use super::{BackupError, Choice, Filled, Shelf, Target, fill};
+use crate::domain::{SystemClock, UtcTime};
+use crate::engine::{self, IndexSettings, Merged, Origin, SqliteEngine, SqliteSettings};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -19,22 +19,20 @@ pub struct Restored {
     pub merged: Merged,
 }
 
-/// Fills the empty index of `settings` with the records as they were at `at`. People, keys, rules and logs are the newest
-/// that the backup has: what was revoked or destroyed since stays so, and nothing final goes or loosens. Needs room for two
-/// copies of the index in the directory `scratch`.
+/// Fills an empty index with the records as they were at `at`. People, keys, rules and logs are of the newest state that is
+/// chosen: what was revoked or destroyed since stays so, and nothing final goes or loosens. Needs room for two copies of the
+/// index in the directory `scratch`.
 ///
 /// # Errors
 /// [`BackupError`]: the index stays empty.
-pub async fn restore(
-    shelf: &Shelf,
-    at: UtcTime,
-    (settings, clock): (&IndexSettings, &dyn Clock),
-    scratch: &Path,
-) -> Result<Restored, BackupError> {
+pub async fn restore(shelf: &Shelf, (at, choice): (UtcTime, &Choice), target: Target<'_>, scratch: &Path) -> Result<Restored, BackupError> {
     let file = |name: &str| SqliteSettings { path: scratch.join(name), readers: 1 };
     let (earlier_file, later_file) = (file("earlier.sqlite"), file("later.sqlite"));
-    let later = fill(shelf, None, (&IndexSettings::Sqlite(later_file.clone()), clock)).await?;
-    let earlier = fill(shelf, Some(at), (&IndexSettings::Sqlite(earlier_file.clone()), clock)).await?;
+    let into = |file: &SqliteSettings| IndexSettings::Sqlite(file.clone());
+    let (one, other) = (into(&later_file), into(&earlier_file));
+    let beside = |settings| Target { settings, clock: target.clock, origin: Origin::Moved };
+    let later = fill(shelf, choice, beside(&one)).await?;
+    let earlier = fill(shelf, &Choice { until: Some(at), ..choice.clone() }, beside(&other)).await?;
     let merged = SqliteEngine::merge(&earlier_file, &later_file).await?;
     let from = engine::open(&IndexSettings::Sqlite(earlier_file), Arc::new(SystemClock)).await?;
     let (out, mut batches) = mpsc::channel(ON_THE_WAY);
@@ -55,7 +53,7 @@ pub async fn restore(
         }
         dumped
     };
-    let (dumped, loaded) = tokio::join!(dumping, engine::load(settings, given, clock));
+    let (dumped, loaded) = tokio::join!(dumping, engine::load(target.settings, (given, target.origin), target.clock));
     loaded.and(dumped)?;
     Ok(Restored { earlier, later, merged })
 }

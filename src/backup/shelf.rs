@@ -1,7 +1,11 @@
-use super::{BackupError, BackupKeys, PieceKind, PieceName, PieceReader, Plan};
+use super::{BackupError, BackupKeys, Choice, PieceKind, PieceName, PieceReader, Plan};
 use crate::blob::{Archive, Archived};
-use crate::domain::{ChainId, UtcTime};
-use std::collections::BTreeMap;
+use crate::domain::ChainId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// By how much the clocks of two gateways may differ.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// All backups of one store, for who reads them.
 #[derive(Debug, Clone)]
@@ -33,26 +37,68 @@ impl Shelf {
     /// # Errors
     /// [`BackupError::Archive`].
     pub async fn chains(&self) -> Result<Vec<Chain>, BackupError> {
-        Ok(chains_of(&self.archive.list("").await?))
+        Ok(chains_of(named(&self.archive.list("").await?)))
     }
 
-    /// The pieces for the newest moment, or for the newest up to `at`. Snapshots of which it is known that they cannot be
-    /// used are `passed_over`. Lists only what is needed for that: a journal has a segment for each second in which something
-    /// changed.
+    /// The pieces of the state that is wanted. Lists only what is needed for that: a journal has a segment for each second
+    /// in which something changed.
     ///
     /// # Errors
-    /// [`BackupError::NoSnapshot`]; [`BackupError::Gap`] when a segment is missing and a later one is there.
-    pub async fn plan(&self, at: Option<UtcTime>, passed_over: &[PieceName]) -> Result<Plan, BackupError> {
+    /// [`BackupError::NoSnapshot`]; [`BackupError::Gap`] when a segment is missing and a later one is there;
+    /// [`BackupError::Several`] when none is named and two backups could be meant.
+    pub async fn plan(&self, choice: &Choice) -> Result<Plan, BackupError> {
         let mut snapshots = Vec::new();
         for chain in self.archive.folders().await?.iter().filter(|folder| ChainId::parse(folder).is_ok()) {
-            snapshots.extend(self.archive.list(&format!("{chain}/snapshot")).await?);
+            snapshots.extend(named(&self.archive.list(&format!("{chain}/snapshot")).await?).filter(|(name, _)| choice.takes(name)));
         }
-        let snapshots: Vec<PieceName> = snapshots.iter().filter_map(|found| PieceName::parse(&found.name)).collect();
-        let snapshot = Plan::newest(&snapshots, at, passed_over)?;
-        let (chain, first) = (snapshot.chain, snapshot.number);
-        let journal = self.archive.list_after(&format!("{chain}/journal"), &format!("{chain}/journal/{first:012}")).await?;
-        let journal = chains_of(&journal).into_iter().next().map(|chain| chain.journal).unwrap_or_default();
-        Plan::of(snapshot, journal.into_iter().map(|(name, _)| name), at)
+        let snapshots: Vec<PieceName> = snapshots.into_iter().map(|(name, _)| name).collect();
+        let snapshot = Plan::newest(&snapshots, choice.until)?;
+        let plan = Plan::of(snapshot, self.journal(snapshot.chain, snapshot.number, choice).await?.into_iter(), choice.until)?;
+        if choice.chain.is_none() {
+            self.continues(&plan, choice).await?;
+            self.is_only(&plan, &snapshots, choice).await?;
+        }
+        Ok(plan)
+    }
+
+    /// The segments of a backup from the number `first` on, in order.
+    async fn journal(&self, chain: ChainId, first: u64, choice: &Choice) -> Result<Vec<PieceName>, BackupError> {
+        let listed = self.archive.list_after(&format!("{chain}/journal"), &format!("{chain}/journal/{first:012}")).await?;
+        let chains = chains_of(named(&listed).filter(|(name, _)| choice.takes(name)));
+        Ok(chains.into_iter().flat_map(|chain| chain.journal).map(|(name, _)| name).collect())
+    }
+
+    /// Whether the backup before has nothing that this one does not go on from: otherwise an older copy of the index began
+    /// this one, and changes that the other holds are not in it.
+    async fn continues(&self, plan: &Plan, choice: &Choice) -> Result<(), BackupError> {
+        // What is wrong with the snapshot is said once it is used.
+        let Ok(Some(follows)) = self.open(plan.snapshot).await.map(|piece| piece.facts().follows.clone()) else { return Ok(()) };
+        let Ok(other) = ChainId::parse(&follows.chain) else { return Ok(()) };
+        let later = self.journal(other, follows.number, choice).await?;
+        match later.iter().map(|name| name.at).max() {
+            Some(until) => Err(BackupError::Several { newest: plan.snapshot.chain, other, until }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether no other backup is of the same time.
+    async fn is_only(&self, plan: &Plan, snapshots: &[PieceName], choice: &Choice) -> Result<(), BackupError> {
+        let chosen = plan.snapshot.chain;
+        let of =
+            |chain: ChainId| snapshots.iter().filter(move |name| name.chain == chain && choice.until.is_none_or(|until| name.at <= until));
+        let begun = of(chosen).map(|name| name.at).min().unwrap_or(plan.snapshot.at);
+        let others: BTreeSet<ChainId> = snapshots.iter().map(|name| name.chain).filter(|chain| *chain != chosen).collect();
+        for other in others {
+            let (Some(first), Some(last)) = (of(other).map(|name| name.at).min(), of(other).max_by_key(|name| name.at)) else { continue };
+            let journal = self.journal(other, last.number, choice).await?;
+            let until =
+                journal.iter().map(|name| name.at).chain([last.at]).filter(|at| choice.until.is_none_or(|until| *at <= until)).max();
+            let until = until.unwrap_or(last.at);
+            if first.plus(CLOCKS_DIFFER) < plan.moment() && begun.plus(CLOCKS_DIFFER) < until {
+                return Err(BackupError::Several { newest: chosen, other, until });
+            }
+        }
+        Ok(())
     }
 
     /// Reads a piece.
@@ -64,9 +110,14 @@ impl Shelf {
     }
 }
 
-fn chains_of(listed: &[Archived]) -> Vec<Chain> {
+/// The pieces among what is listed, with their bytes.
+fn named(listed: &[Archived]) -> impl Iterator<Item = (PieceName, u64)> {
+    listed.iter().filter_map(|found| PieceName::parse(&found.name).map(|name| (name, found.bytes)))
+}
+
+fn chains_of(pieces: impl Iterator<Item = (PieceName, u64)>) -> Vec<Chain> {
     let mut chains: BTreeMap<ChainId, Chain> = BTreeMap::new();
-    for (name, bytes) in listed.iter().filter_map(|found| PieceName::parse(&found.name).map(|name| (name, found.bytes))) {
+    for (name, bytes) in pieces {
         let chain = chains.entry(name.chain).or_insert_with(|| Chain { id: name.chain, snapshots: Vec::new(), journal: Vec::new() });
         match name.kind {
             PieceKind::Snapshot => chain.snapshots.push((name, bytes)),

@@ -3,14 +3,17 @@ use super::{BlobSettings, OpenStoreError, remote};
 use crate::files::make_directory;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
-use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::{Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Bytes of a part of a large object.
 const PART_BYTES: usize = 8 << 20;
+/// Bytes of one read. Each is taken whole before any of it is used: who takes their time in between holds no request open.
+const READ_BYTES: u64 = 4 << 20;
 /// Parts that are on their way at a time.
 const PARTS_AT_ONCE: usize = 2;
 
@@ -147,9 +150,35 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError`], also later in the stream.
     pub async fn read(&self, name: &str) -> Result<BoxStream<'static, Result<Bytes, ArchiveError>>, ArchiveError> {
-        let found = self.backend.objects.get(&self.backend.below(name)).await.map_err(|source| failed(name, source))?;
-        let name = name.to_owned();
-        Ok(found.into_stream().map_err(move |source| failed(&name, source)).boxed())
+        let (first, size) = match self.read_at(name, 0..READ_BYTES).await {
+            Ok(read) => read,
+            // Nothing has no first bytes to ask for.
+            Err(error) => match self.backend.objects.head(&self.backend.below(name)).await {
+                Ok(object) if object.size == 0 => return Ok(stream::empty().boxed()),
+                Ok(_) | Err(_) => return Err(error),
+            },
+        };
+        let (archive, name, at) = (self.clone(), name.to_owned(), first.len() as u64);
+        let rest = stream::try_unfold((archive, name, at), move |(archive, name, at)| async move {
+            if at >= size {
+                return Ok(None);
+            }
+            let (read, _size) = archive.read_at(&name, at..size.min(at + READ_BYTES)).await?;
+            let next = at + read.len() as u64;
+            Ok((next > at).then_some((read, (archive, name, next))))
+        });
+        Ok(stream::iter([Ok(first)]).chain(rest).boxed())
+    }
+
+    /// A range of an object as far as it goes, and the size of the whole.
+    async fn read_at(&self, name: &str, range: Range<u64>) -> Result<(Bytes, u64), ArchiveError> {
+        let options = GetOptions::new().with_range(Some(range));
+        let read = async {
+            let found = self.backend.objects.get_opts(&self.backend.below(name), options).await?;
+            let size = found.meta.size;
+            Ok((found.bytes().await?, size))
+        };
+        read.await.map_err(|source| failed(name, source))
     }
 
     /// Makes the directory of a local object durable before the object.

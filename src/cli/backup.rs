@@ -1,6 +1,7 @@
 use super::failure::Failure;
 use super::operator::{Client, path};
 use super::output::Output;
+use super::recover::{Chosen, advised};
 use super::serve::ConfigFile;
 use crate::admin::wire::Backup;
 use crate::backup::Chain;
@@ -37,16 +38,20 @@ enum Asked {
         #[command(flatten)]
         file: ConfigFile,
         /// Bodies to read.
-        #[arg(long, default_value_t = 100)]
-        records: usize,
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        records: u32,
         /// A directory with room for a copy of the index, which is removed again.
         #[arg(long, value_name = "DIR", default_value = ".")]
         scratch: PathBuf,
+        #[command(flatten)]
+        chosen: Chosen,
     },
     /// Read every piece that a recovery would need now, without asking a gateway. Exit code 1 when one is damaged.
     Verify {
         #[command(flatten)]
         file: ConfigFile,
+        #[command(flatten)]
+        chosen: Chosen,
     },
 }
 
@@ -71,21 +76,21 @@ pub(super) async fn run(arguments: Arguments, operator: &Client, output: Output)
             let listed: Vec<Listed> = shelf.chains().await.map_err(Failure::failed)?.iter().map(listed).collect();
             output.many(&listed, &["backup", "snapshots", "newest_snapshot", "segments", "until", "bytes"])
         }
-        Asked::Drill { file, records, scratch } => {
+        Asked::Drill { file, records, scratch, chosen } => {
             let settings = config::load(&file.config).map_err(Failure::failed)?;
             let scratch = Scratch::new(&scratch)?;
-            let drilled = app::drill(&settings, &scratch.0, records).await.map_err(Failure::failed)?;
+            let drilled = app::drill(&settings, &chosen.choice(), (&scratch.0, records)).await.map_err(advised)?;
             output.one(&drilled, "drill")?;
             if drilled.drill == "good" { Ok(()) } else { Err(Failure::wrong("a recovery from this backup would lack something")) }
         }
-        Asked::Verify { file } => {
+        Asked::Verify { file, chosen } => {
             let settings = config::load(&file.config).map_err(Failure::failed)?;
             let bar = bar();
             let told = |done: usize, all: usize| {
                 bar.set_length(all as u64);
                 bar.set_position(done as u64);
             };
-            let checked = app::check(&settings, &told).await.map_err(Failure::failed)?;
+            let checked = app::check(&settings, &chosen.choice(), &told).await.map_err(advised)?;
             bar.finish_and_clear();
             output.many(&checked, &["piece", "at", "rows", "result"])?;
             let bad = checked.iter().filter(|piece| piece.result != "good").count();

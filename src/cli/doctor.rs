@@ -3,7 +3,7 @@ use super::output::Output;
 use super::serve::ConfigFile;
 use crate::admin::wire::Readiness;
 use crate::app::{self, RecoveryError};
-use crate::backup::BackupError;
+use crate::backup::{BackupError, Choice, is_old};
 use crate::blob::{BlobSettings, BlobStore};
 use crate::config::{self, Settings};
 use crate::domain::{Clock, SystemClock, UtcTime, causes};
@@ -128,9 +128,12 @@ fn clock(now: UtcTime) -> Finding {
 /// Whether a recovery would find what it needs, as far as names and moments say. A backup cannot be tried by writing: what
 /// is added to it stays.
 async fn backup(settings: &Settings) -> Finding {
-    let found = async { Ok::<_, RecoveryError>(app::shelf(settings)?.plan(None, &[]).await?) };
+    let found = async { Ok::<_, RecoveryError>(app::shelf(settings)?.plan(&Choice::default()).await?) };
     match found.await {
-        Ok(plan) => good("backup", format!("everything up to {}, from a snapshot of {}", plan.moment(), plan.snapshot.at)),
+        Ok(plan) => match settings.backup.as_ref().and_then(|backup| is_old(&plan, backup.age_max())) {
+            Some(old) => Finding { check: "backup", result: Outcome::Bad, detail: old },
+            None => good("backup", format!("everything up to {}, from a snapshot of {}", plan.moment(), plan.snapshot.at)),
+        },
         Err(RecoveryError::Backup(BackupError::NoSnapshot(_))) => weak("backup", "its store answers, and holds no snapshot yet".to_owned()),
         Err(error) => bad("backup", &error),
     }

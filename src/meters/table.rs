@@ -66,8 +66,12 @@ pub(super) const DEPENDENCY_UP: Meter =
 pub(super) const SCRUB_READ: Meter = meter("scrub_read", "Stored bytes that the scrub has read and compared", BYTES_UNIT, &[]);
 pub(super) const SCRUB_COVERAGE: Meter =
     meter("scrub_coverage", "Share of the stored bytes that the newest pass of the scrub has compared: 1 once it is full", None, &[]);
-pub(super) const SCRUB_LAST_FULL: Meter =
-    meter("scrub_last_full_pass", "When the last full pass of the scrub ended, as time since 1970; 0 before the first", SECONDS, &[]);
+pub(super) const SCRUB_LAST_FULL: Meter = meter(
+    "scrub_last_full_pass",
+    "When the last full pass of the scrub ended, as time since 1970; 1 before the first, 0 where none is kept",
+    SECONDS,
+    &[],
+);
 pub(super) const SCRUB_FINDINGS: Meter =
     meter("scrub_findings", "Stored frames that the scrub found damaged, by kind of damage", None, &["damage"]);
 pub(super) const SCRUB_REPAIRED: Meter = meter("scrub_repaired", "Damaged frames that were put back from the replica", None, &[]);
@@ -77,8 +81,12 @@ pub(super) const SCRUB_REPLICA_FILLED: Meter =
     meter("scrub_replica_filled", "Of these, frames that the scrub copied to the replica", None, &[]);
 pub(super) const SCRUB_ORPHANS: Meter =
     meter("scrub_orphans", "Old blobs that the last full pass of the scrub found and nobody knows", None, &[]);
-pub(super) const BACKUP_UNTIL: Meter =
-    meter("backup_until", "Up to when every change of the index is in the backup, as time since 1970; 0 where none is kept", SECONDS, &[]);
+pub(super) const BACKUP_UNTIL: Meter = meter(
+    "backup_until",
+    "Up to when every change of the index is in the backup, as time since 1970; 1 before the first snapshot, 0 where none is kept",
+    SECONDS,
+    &[],
+);
 pub(super) const BACKUP_SNAPSHOT: Meter =
     meter("backup_snapshot", "Moment of the newest whole snapshot of the index, as time since 1970; 0 before the first", SECONDS, &[]);
 pub(super) const BACKUP_FAILURES: Meter =

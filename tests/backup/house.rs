@@ -1,10 +1,10 @@
 //! An index, the directory of its backup, and nodes that keep it.
 
 use crate::rows;
-use hozon::backup::{BackupError, BackupKeys, Filled, Keeper, KeeperParts, KeeperSettings, Shelf, fill};
+use hozon::backup::{BackupError, BackupKeys, Choice, Filled, Keeper, KeeperParts, KeeperSettings, Shelf, Target, fill};
 use hozon::blob::{Archive, BlobSettings};
 use hozon::domain::{Clock, EntryId, Live, NodeId, StoreId, SystemClock, UtcTime};
-use hozon::engine::{BucketRow, Changed, Committed, Engine, Events, IndexSettings, SqliteEngine, SqliteSettings, StoreRow, Tally};
+use hozon::engine::{BucketRow, Changed, Committed, Engine, Events, IndexSettings, Origin, SqliteEngine, SqliteSettings, StoreRow, Tally};
 use hozon::meters::Meters;
 use hozon::root::{Protection, Root};
 use std::path::{Path, PathBuf};
@@ -92,10 +92,10 @@ impl House {
     }
 
     pub(crate) fn node(&self, settings: KeeperSettings) -> Node {
-        self.node_of(Arc::clone(&self.engine), settings)
+        self.node_of(Arc::clone(&self.engine), Live::new(settings))
     }
 
-    pub(crate) fn node_of(&self, engine: Arc<dyn Engine>, settings: KeeperSettings) -> Node {
+    pub(crate) fn node_of(&self, engine: Arc<dyn Engine>, settings: Live<KeeperSettings>) -> Node {
         let (meters, stop) = (Arc::new(Meters::new()), CancellationToken::new());
         let parts = KeeperParts {
             engine,
@@ -105,7 +105,7 @@ impl House {
             meters: Arc::clone(&meters),
             node: NodeId::random(),
         };
-        let keeper = Arc::new(Keeper::new(parts, Live::new(settings), Duration::from_millis(600)));
+        let keeper = Arc::new(Keeper::new(parts, settings, Duration::from_millis(600)));
         let keeping = tokio::spawn({
             let (keeper, stop) = (Arc::clone(&keeper), stop.clone());
             async move { keeper.keep(stop).await }
@@ -120,10 +120,15 @@ impl House {
 
     /// Fills a new index from the backup, as of `at`.
     pub(crate) async fn restored(&self, name: &str, at: Option<UtcTime>) -> Result<(Arc<dyn Engine>, Filled), BackupError> {
+        self.chosen(name, &Choice { until: at, ..Choice::default() }).await
+    }
+
+    /// Fills a new index from the backup with the state that is chosen.
+    pub(crate) async fn chosen(&self, name: &str, choice: &Choice) -> Result<(Arc<dyn Engine>, Filled), BackupError> {
         let shelf = self.shelf();
         let path = self.place.path().join(name);
         let settings = IndexSettings::Sqlite(SqliteSettings { path: path.clone(), readers: 2 });
-        let filled = fill(&shelf, at, (&settings, &SystemClock)).await?;
+        let filled = fill(&shelf, choice, Target { settings: &settings, clock: &SystemClock, origin: Origin::Moved }).await?;
         Ok((open(&path), filled))
     }
 }

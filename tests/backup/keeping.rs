@@ -1,9 +1,9 @@
 //! A backup that is kept, and what comes back from it.
 
-use crate::house::{FAST, House, copy_of, files, put, tally};
-use hozon::backup::{BackupError, KeeperSettings};
-use hozon::domain::{Clock, SystemClock};
-use hozon::engine::Changed;
+use crate::house::{FAST, House, copy_of, engine_settings, files, open, put, tally};
+use hozon::backup::{BackupError, Choice, KeeperSettings, Target, fill, goes_on_from};
+use hozon::domain::{Clock, Live, SystemClock};
+use hozon::engine::{Changed, Origin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,6 +105,55 @@ async fn without_a_journal_there_are_snapshots_only() {
     node.stop().await;
     assert_eq!(files(&house.backup(), "/journal/").len(), 0);
     assert_eq!(files(&house.backup(), "/snapshot/").len(), 1);
+    // What nobody ships would grow without end.
+    assert_eq!(house.engine.changes_waiting().await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_may_be_switched_off_and_on_while_the_backup_is_kept() {
+    let house = House::new().await;
+    let settings = Live::new(FAST);
+    let node = house.node_of(Arc::clone(&house.engine), settings.clone());
+    house.put("noted").await;
+    node.caught_up().await;
+    let chain = node.keeper.status().await.unwrap().chain;
+    settings.replace(KeeperSettings { ship_every: None, ..FAST });
+    while house.engine.changes_waiting().await.unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    house.put("not noted").await;
+    settings.replace(FAST);
+    while house.engine.changes_waiting().await.unwrap().is_none() || node.keeper.status().await.unwrap().chain == chain {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    node.caught_up().await;
+    house.put("noted again").await;
+    node.caught_up().await;
+    node.stop().await;
+    let (restored, _) = house.restored("restored.db", None).await.unwrap();
+    assert_eq!(tally(&restored).await, tally(&house.engine).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_from_a_backup_stands_behind_its_store_from_its_first_moment() {
+    let house = House::new().await;
+    let node = house.node(FAST);
+    node.caught_up().await;
+    node.stop().await;
+    let path = house.place.path().join("made.db");
+    let settings = engine_settings(path.clone());
+    let target = Target { settings: &settings, clock: &SystemClock, origin: Origin::Backup };
+    let filled = fill(&house.shelf(), &Choice::default(), target).await.unwrap();
+    let made = open(&path);
+    assert_eq!(made.store().await.unwrap().unwrap().generation, 0);
+    // Its own backup goes on from the one that it was made from, and is the one that counts from then on.
+    goes_on_from(made.as_ref(), &filled.plan).await.unwrap();
+    put(&made, &house.bucket, "later").await;
+    let node = house.node_of(Arc::clone(&made), Live::new(FAST));
+    node.caught_up().await;
+    node.stop().await;
+    let (restored, _) = house.restored("again.db", None).await.unwrap();
+    assert_eq!(tally(&restored).await, tally(&made).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,10 +169,16 @@ async fn an_older_copy_of_the_index_begins_a_backup_of_its_own() {
     let chain = node.keeper.status().await.unwrap().chain;
     node.stop().await;
     put(&copy, &house.bucket, "b").await;
-    let node = house.node_of(Arc::clone(&copy), FAST);
+    let node = house.node_of(Arc::clone(&copy), Live::new(FAST));
     node.caught_up().await;
-    assert_ne!(node.keeper.status().await.unwrap().chain, chain);
+    let other = node.keeper.status().await.unwrap().chain;
+    assert_ne!(other, chain);
     node.stop().await;
-    let (restored, _) = house.restored("restored.db", None).await.unwrap();
-    assert_eq!(tally(&restored).await, tally(&copy).await);
+    // Neither holds all that the other does, so somebody has to say which one is meant.
+    let Err(BackupError::Several { newest, other: before, .. }) = house.restored("restored.db", None).await.map(drop) else { panic!() };
+    assert_eq!((Some(newest), Some(before)), (other, chain));
+    for (chain, engine) in [(chain, &house.engine), (other, &copy)] {
+        let (restored, _) = house.chosen(&format!("{chain:?}.db"), &Choice { chain, ..Choice::default() }).await.unwrap();
+        assert_eq!(tally(&restored).await, tally(engine).await);
+    }
 }

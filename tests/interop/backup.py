@@ -249,5 +249,41 @@ def a_drill_says_what_is_good_and_what_is_not(_, __):
         assert b"not as it was stored" in done.stdout, done.stdout
 
 
+@suite.case
+def a_harmed_backup_gives_what_it_can_when_somebody_says_so(_, __):
+    with Place() as place:
+        s3 = place.start().client()
+        s3.put_object(Bucket=PLAIN, Key="before", Body=b"before")
+        place.caught_up()
+        for number in range(4):
+            s3.put_object(Bucket=PLAIN, Key=f"later {number}", Body=b"later")
+            place.caught_up()
+        place.demo.kill()
+        place.lose_the_index()
+        segments = sorted((place.directory / "backup").glob("*/journal/*"))
+        harmed = segments[-2].read_bytes()
+        segments[-2].write_bytes(harmed[:-9])
+        refused = place.offline("recover", check=False)
+        equal(refused.returncode, 1, "exit code")
+        said = refused.stderr.decode()
+        assert "--until" in said and "whole up to" in said, said
+        until = said.split("whole up to ")[1].split("Z")[0] + "Z"
+        report = place.offline("recover", "--until", until)
+        equal(report["moment"], until, "moment")
+        s3 = place.start().client()
+        equal(s3.get_object(Bucket=PLAIN, Key="before")["Body"].read(), b"before", "what came before")
+        place.demo.kill()
+        # What somebody else has put there is left out by name.
+        segments[-2].write_bytes(harmed)
+        forged = segments[-1].with_name(segments[-1].name.replace("-00000", "-09999", 1))
+        forged.write_bytes(b"none of ours")
+        place.lose_the_index()
+        refused = place.offline("recover", "--backup", forged.parent.parent.name, check=False)
+        equal(refused.returncode, 1, "exit code")
+        place.offline("recover", "--backup", forged.parent.parent.name, "--without", "/".join(forged.parts[-3:]))
+        s3 = place.start().client()
+        equal(s3.get_object(Bucket=PLAIN, Key="later 3")["Body"].read(), b"later", "the newest")
+
+
 if __name__ == "__main__":
     suite.main()

@@ -1,4 +1,5 @@
 use super::status::Report;
+use crate::backup::Follows;
 use crate::domain::ChainId;
 use crate::engine::JobRow;
 use serde::{Deserialize, Serialize};
@@ -19,11 +20,19 @@ pub(super) struct Place {
     chain: String,
     /// The next segment of its journal.
     pub(super) number: u64,
+    /// What it goes on from, where there was a backup before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) follows: Option<Follows>,
 }
 
 impl Place {
-    pub(super) fn new(chain: ChainId) -> Self {
-        Self { chain: chain.to_string(), number: 0 }
+    pub(super) fn new(chain: ChainId, follows: Option<Follows>) -> Self {
+        Self { chain: chain.to_string(), number: 0, follows }
+    }
+
+    /// The next segment of `chain`.
+    pub(super) fn at(chain: ChainId, number: u64) -> Self {
+        Self { number, ..Self::new(chain, None) }
     }
 
     pub(super) fn chain(&self) -> Option<ChainId> {

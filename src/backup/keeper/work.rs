@@ -1,15 +1,15 @@
 use super::state::{Place, State};
-use super::status::{BackupFailure, SnapshotFacts};
+use super::status::{BackupFailure, Report, SnapshotFacts};
 use super::{KIND, Keeper, KeeperParts, Snapshot};
 use crate::backup::key::BackupKey;
 use crate::backup::piece::{self, Counts};
-use crate::backup::{BackupError, PieceKind, PieceName, PieceReader};
+use crate::backup::{BackupError, Follows, PieceFacts, PieceKind, PieceName, PieceReader};
 use crate::domain::{ChainId, UtcTime, causes, limits};
-use crate::engine::{Batch, Changed, CopyError, Events, JobProgress, JobRow, JobSave};
+use crate::engine::{Batch, Changed, CopyError, Engine, Events, JobProgress, JobRow, JobSave};
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,8 @@ pub(super) struct Work<'a> {
     attempts: u64,
     saved: Instant,
     snapshot_failed: Option<Instant>,
+    /// Whether changes are noted, to be shipped.
+    pub(super) is_noted: bool,
 }
 
 /// A snapshot that is whole.
@@ -42,27 +44,42 @@ impl<'a> Work<'a> {
     /// Goes on with the backup that the job's row tells of, or begins a new one where changes went unnoted.
     pub(super) async fn begin(keeper: &'a Keeper, row: &JobRow) -> Result<Self, BackupError> {
         let parts = &keeper.parts;
-        let noted = parts.engine.note_changes().await?;
-        let mut state = State::of(row);
-        let going_on = match (&state.chain, noted) {
-            (Some(place), Changed::Conflict) => place.chain().map(|chain| (chain, place.number)),
-            _ => None,
+        let is_noted = keeper.settings.now().ship_every.is_some();
+        let noted = if is_noted {
+            parts.engine.note_changes().await?
+        } else {
+            // They would grow without end. Snapshots alone need none, and go on where they were.
+            if parts.engine.changes_waiting().await?.is_some() {
+                parts.engine.end_notes().await?;
+            }
+            Changed::Conflict
         };
-        let going_on = match going_on {
-            Some((chain, number)) if is_newest(parts, chain, (number, row.token)).await? => Some(chain),
+        let mut state = State::of(row);
+        let known = state.chain.as_ref().and_then(|place| place.chain().map(|chain| (chain, place.number)));
+        let later = match known {
+            Some((chain, number)) => Some((chain, number, later(parts, chain, (number, row.token)).await?)),
+            None => None,
+        };
+        let going_on = match later {
+            Some((chain, _, Later::Nothing | Later::Leftover)) if noted == Changed::Conflict => Some(chain),
             _ => None,
         };
         let chain = going_on.unwrap_or_else(ChainId::random);
         if going_on.is_none() {
             tracing::info!(%chain, "a new backup begins");
-            let failure = state.report.failure.take();
-            state = State { chain: Some(Place::new(chain)), report: super::status::Report { failure, ..Default::default() } };
+            // Until its first snapshot is whole, a recovery has only what the one before it holds.
+            let Report { until, failure, .. } = state.report;
+            let follows = later.map(|(chain, number, later)| Follows {
+                chain: chain.to_string(),
+                number: if later == Later::Leftover { number + 1 } else { number },
+            });
+            state = State { chain: Some(Place::new(chain, follows)), report: Report { until, failure, ..Report::default() } };
         }
         state.report.snapshot_begun = None;
         let key = parts.keys.generate(chain).await?;
         let (token, answered) = (row.token, row.answered);
         let (saved, snapshot_failed) = (Instant::now(), None);
-        Ok(Self { keeper, token, answered, state, chain, key, attempts: 0, saved, snapshot_failed })
+        Ok(Self { keeper, token, answered, state, chain, key, attempts: 0, saved, snapshot_failed, is_noted })
     }
 
     fn parts(&self) -> &'a KeeperParts {
@@ -71,7 +88,7 @@ impl<'a> Work<'a> {
 
     fn place(&mut self) -> &mut Place {
         let chain = self.chain;
-        self.state.chain.get_or_insert_with(|| Place::new(chain))
+        self.state.chain.get_or_insert_with(|| Place::new(chain, None))
     }
 
     /// Writes the state down, and holds the work for `lease`. False if another has it.
@@ -132,9 +149,10 @@ impl<'a> Work<'a> {
         let at = self.parts().clock.now();
         self.state.report.snapshot_begun = Some(at.micros());
         let (name, parts, give_up) = (self.name(PieceKind::Snapshot, at), self.parts().clone(), CancellationToken::new());
-        let stop = give_up.clone();
-        let taking = tokio::spawn(async move { snapshot(&parts, name, &stop).await });
-        Snapshot { taking, give_up, asked }
+        let (stop, follows) = (give_up.clone(), self.place().follows.clone());
+        let (fixed, stands) = oneshot::channel();
+        let taking = tokio::spawn(async move { snapshot(&parts, (name, follows), fixed, &stop).await });
+        Snapshot { taking, give_up, stands, asked }
     }
 
     /// Writes down what became of it. False if another has the work.
@@ -145,6 +163,7 @@ impl<'a> Work<'a> {
                 tracing::info!(rows = facts.rows, bytes = facts.bytes, millis = facts.write_millis, "a snapshot of the index is whole");
                 (self.answered, self.key, self.snapshot_failed) = (asked, key, None);
                 self.state.report.failure = None;
+                self.state.report.until = self.state.report.until.max(Some(facts.at));
                 self.state.report.snapshot = Some(facts);
             }
             Err(error) => {
@@ -159,13 +178,18 @@ impl<'a> Work<'a> {
     /// Ships what has changed, and keeps the lease while that takes. False if another has the work.
     pub(super) async fn ship_while_held(&mut self, stop: &CancellationToken) -> Result<bool, BackupError> {
         let at = self.parts().clock.now();
-        if self.parts().engine.changes_waiting().await? == Some(0) {
-            self.state.report.until = Some(at.micros());
-            return Ok(true);
+        match self.parts().engine.changes_waiting().await? {
+            Some(0) => {
+                self.holds_all(at);
+                return Ok(true);
+            }
+            Some(_) => {}
+            None => return Err(BackupError::NotNoted),
         }
         let (name, key, parts) = (self.name(PieceKind::Journal, at), self.key.clone(), self.parts());
         let written = {
-            let mut shipping = pin!(write(parts, name, &key, stop, |out| async move { parts.engine.dump_changes(out).await }));
+            let named = (name, self.place().follows.clone());
+            let mut shipping = pin!(write(parts, named, &key, stop, |out| async move { parts.engine.dump_changes(out).await }));
             loop {
                 tokio::select! {
                     written = &mut shipping => break written?,
@@ -173,8 +197,9 @@ impl<'a> Work<'a> {
                 }
             }
         };
+        self.holds_all(at);
         let report = &mut self.state.report;
-        (report.until, report.failure) = (Some(at.micros()), None);
+        report.failure = None;
         let Some((written, noted)) = written else { return Ok(true) };
         report.segments += 1;
         report.segment_bytes += written.bytes;
@@ -188,16 +213,33 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Whether no later segment is there than an index knows of that would write the segment `number` next. Otherwise the
-/// index is an older copy, and its journal would begin to contradict what is kept.
-async fn is_newest(parts: &KeeperParts, chain: ChainId, (number, token): (u64, u64)) -> Result<bool, BackupError> {
-    let later = parts.archive.list_after(&format!("{chain}/journal"), &format!("{chain}/journal/{number:012}")).await?;
-    let later = later.iter().filter_map(|found| PieceName::parse(&found.name));
-    let is_newest = later.into_iter().all(|name| name.number == number && name.token < token);
-    if !is_newest {
-        tracing::error!(%chain, number, "the backup holds later changes than this index has: it is an older copy");
+impl Work<'_> {
+    /// Every change up to `at` is in the backup, as far as it can be used: without a snapshot no segment can.
+    fn holds_all(&mut self, at: UtcTime) {
+        if self.state.report.snapshot.is_some() {
+            self.state.report.until = Some(at.micros());
+        }
     }
-    Ok(is_newest)
+}
+
+/// What a backup holds from the segment on that an index would write next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Later {
+    Nothing,
+    /// That segment, written by a node that died before it could say so. Nothing in it is unknown to the index.
+    Leftover,
+    /// More than the index knows of: it is an older copy, and its journal would contradict what is kept.
+    Newer,
+}
+
+async fn later(parts: &KeeperParts, chain: ChainId, (number, token): (u64, u64)) -> Result<Later, BackupError> {
+    let listed = parts.archive.list_after(&format!("{chain}/journal"), &format!("{chain}/journal/{number:012}")).await?;
+    let later: Vec<PieceName> = listed.iter().filter_map(|found| PieceName::parse(&found.name)).collect();
+    if later.iter().any(|name| name.number > number || name.token >= token) {
+        tracing::error!(%chain, number, "the backup holds later changes than this index has: it is an older copy");
+        return Ok(Later::Newer);
+    }
+    Ok(if later.is_empty() { Later::Nothing } else { Later::Leftover })
 }
 
 /// A piece that is stored.
@@ -207,10 +249,15 @@ struct Written {
 }
 
 /// Writes a snapshot and reads it again.
-async fn snapshot(parts: &KeeperParts, name: PieceName, stop: &CancellationToken) -> Result<Taken, BackupError> {
+async fn snapshot(
+    parts: &KeeperParts,
+    (name, follows): (PieceName, Option<Follows>),
+    fixed: oneshot::Sender<()>,
+    stop: &CancellationToken,
+) -> Result<Taken, BackupError> {
     let key = parts.keys.generate(name.chain).await?;
-    let begun = Instant::now();
-    let written = write(parts, name, &key, stop, |out| async move { parts.engine.dump(out).await.map(Some) }).await?;
+    let (name, begun) = (PieceName { at: parts.clock.now(), ..name }, Instant::now());
+    let written = write(parts, (name, follows), &key, stop, |out| dump(parts.engine.as_ref(), out, fixed)).await?;
     let Some((Written { counts, bytes }, ())) = written else { return Err(BackupError::Stopping) };
     let write_millis = millis(begun);
     let begun = Instant::now();
@@ -227,6 +274,24 @@ async fn snapshot(parts: &KeeperParts, name: PieceName, stop: &CancellationToken
     Ok(Taken { facts, key })
 }
 
+/// Sends all rows, and says when they are those of one moment: once the first have come.
+async fn dump(engine: &dyn Engine, out: mpsc::Sender<Batch>, fixed: oneshot::Sender<()>) -> Result<Option<()>, CopyError> {
+    let (give, mut given) = mpsc::channel(ON_THE_WAY);
+    let passing = async move {
+        let mut fixed = Some(fixed);
+        while let Some(batch) = given.recv().await {
+            if let Some(fixed) = fixed.take() {
+                let _nobody_waits = fixed.send(());
+            }
+            if out.send(batch).await.is_err() {
+                return;
+            }
+        }
+    };
+    let (dumped, ()) = tokio::join!(engine.dump(give), passing);
+    dumped.map(Some)
+}
+
 fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
@@ -234,7 +299,7 @@ fn millis(since: Instant) -> u64 {
 /// Writes what `dump` sends as one piece. Nothing is stored where it says that there is nothing.
 async fn write<R, D, F>(
     parts: &KeeperParts,
-    name: PieceName,
+    (name, follows): (PieceName, Option<Follows>),
     key: &BackupKey,
     stop: &CancellationToken,
     dump: D,
@@ -246,8 +311,8 @@ where
     let store = parts.engine.store().await?.map(|row| row.id);
     let (out, mut batches) = mpsc::channel(ON_THE_WAY);
     let (sealed, mut chunks) = mpsc::channel(ON_THE_WAY);
-    let key = key.clone();
-    let sealing = tokio::task::spawn_blocking(move || piece::seal(name, store, &key, &mut batches, &sealed));
+    let (key, facts) = (key.clone(), PieceFacts { name, store, follows });
+    let sealing = tokio::task::spawn_blocking(move || piece::seal(facts, &key, &mut batches, &sealed));
     let mut writer = parts.archive.writer(&name.to_string());
     let storing = async {
         while let Some(bytes) = chunks.recv().await {
