@@ -71,7 +71,9 @@ impl Gateway {
         let admin = Admin::bind(&settings.admin_socket, admin_services(&services)).await?;
         let exposed = exposed(&services, &settings).await?;
 
+        // Before anybody can know that it runs: whoever tells it to stop then must find it listening.
         let stop = Stop::new();
+        stop.follow_signals().map_err(StartError::Signals)?;
         let engine = Arc::clone(&services.engine);
         let readiness = Readiness::new(move || {
             let engine = Arc::clone(&engine);
@@ -108,24 +110,12 @@ impl Gateway {
     }
 
     /// Tells the service manager that it answers, runs until SIGTERM or SIGINT, then finishes what is under way.
-    ///
-    /// # Errors
-    /// [`StartError::Signals`] when signals cannot be listened to.
-    pub async fn run_until_told(self) -> Result<(), StartError> {
-        let following = tokio::spawn(self.stop.clone().follow_signals());
+    pub async fn run_until_told(self) {
         let alive = tokio::spawn(self.supervisor.clone().keep_alive());
         self.supervisor.ready();
-        let ended = tokio::select! {
-            // Ends only when signals cannot be listened to.
-            failed = following => Err(match failed {
-                Ok(Err(source)) => StartError::Signals(source),
-                _ => StartError::Stopped,
-            }),
-            () = self.stop.asked() => Ok(()),
-        };
+        self.stop.asked().await;
         self.shut_down().await;
         alive.abort();
-        ended
     }
 
     /// Stops in order: no new requests, those under way finish, then the log and the index close.

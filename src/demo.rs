@@ -157,11 +157,9 @@ pub async fn run(dir: &Path, listen: SocketAddr, log_level: LogLevel) -> Result<
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hozon"));
     let story = story::Story { endpoint: &endpoint, region: REGION, dir: &place.dir, ca: &place.ca, program: &program, people: &people };
     announce(&story.tell());
-    let ended = gateway.run_until_told().await;
+    gateway.run_until_told().await;
     // Gone with the gateway, so that nobody takes a stopped demo for a running one.
-    let removed = fs::remove_file(&place.demo_json);
-    ended?;
-    removed.map_err(|source| DemoError::File { path: place.demo_json.clone(), source })
+    fs::remove_file(&place.demo_json).map_err(|source| DemoError::File { path: place.demo_json.clone(), source })
 }
 
 /// Prints for the person at the terminal.

@@ -184,6 +184,21 @@ fn a_gateway_starts_reads_its_certificate_again_and_stops_in_order() {
     assert!(!machine.place("admin.sock").exists());
 }
 
+#[test]
+fn a_stop_is_in_order_as_soon_as_anybody_can_know_that_the_gateway_runs() {
+    let machine = Machine::new();
+    machine.hozon(&["root", "create"]);
+    for _start in 0..5 {
+        let mut serving = machine.serve();
+        // The first sign of it that others see.
+        while !serving.log().contains("serving") {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        serving.signal(Signal::TERM);
+        assert_eq!(serving.process.wait().unwrap().code(), Some(0), "{}", serving.log());
+    }
+}
+
 /// systemd as the program sees it: a socket, and the wish for signs of life.
 struct Manager {
     socket: UnixDatagram,

@@ -67,7 +67,4 @@ pub enum StartError {
     /// Signals cannot be listened to.
     #[error("signals cannot be listened to")]
     Signals(#[source] std::io::Error),
-    /// The gateway ended by itself.
-    #[error("the gateway ended by itself")]
-    Stopped,
 }

@@ -29,7 +29,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let supervisor = Supervisor::from_environment().map_err(Failure::failed)?;
     let reload = Reload { file: path, log_level, supervisor };
     let gateway = Gateway::start(settings, reload).await.map_err(|error| Failure::failed(error).advise(again))?;
-    gateway.run_until_told().await.map_err(Failure::failed)
+    gateway.run_until_told().await;
+    Ok(())
 }
 
 /// Begins logging as set.

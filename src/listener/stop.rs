@@ -42,23 +42,28 @@ impl Stop {
         self.in_order.is_cancelled()
     }
 
-    /// Follows SIGTERM and SIGINT for ever: the first asks to stop in order, the second at once.
+    /// Follows SIGTERM and SIGINT from now on: the first asks to stop in order, the second at once. Neither ends the process
+    /// by itself any more.
     ///
     /// # Errors
     /// An I/O error when the signals cannot be listened to.
-    pub async fn follow_signals(self) -> std::io::Result<()> {
+    pub fn follow_signals(&self) -> std::io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+        let stop = self.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                if stop.is_asked() {
+                    stop.at_once();
+                } else {
+                    stop.in_order();
+                }
             }
-            if self.is_asked() {
-                self.at_once();
-            } else {
-                self.in_order();
-            }
-        }
+        });
+        Ok(())
     }
 }
