@@ -2,7 +2,7 @@ use super::Services;
 use crate::backup;
 use crate::domain::{causes, limits};
 use crate::listener::Stop;
-use crate::upkeep::{Agreement, IdleUploads, Orphans};
+use crate::upkeep::{Agreement, IdleUploads, Orphans, PairingError};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,11 +64,16 @@ pub(super) fn start(services: &Arc<Services>, stop: &Stop) -> TaskTracker {
 
 /// What looks for things that nobody needs any more.
 fn collect(chores: &TaskTracker, services: &Arc<Services>, stop: &Stop) {
-    let (pairing, meters) = (Arc::clone(&services.pairing), Arc::clone(&services.meters));
+    let (pairing, meters, ending) = (Arc::clone(&services.pairing), Arc::clone(&services.meters), stop.clone());
     every(chores, stop, MARK_EVERY, move || {
-        let (pairing, meters) = (Arc::clone(&pairing), Arc::clone(&meters));
+        let (pairing, meters, ending) = (Arc::clone(&pairing), Arc::clone(&meters), ending.clone());
         async move {
             let agreement = pairing.keep().await;
+            if let Err(error @ PairingError::Others { .. }) = &agreement {
+                // One of the two was moved while this gateway ran: what it takes from now on would be in nobody's index.
+                tracing::error!(error = causes(error), "index and store do not belong together any more: the gateway stops");
+                ending.in_order();
+            }
             match agreement {
                 Ok(Agreement::Current(_)) => meters.collector_free(),
                 Ok(Agreement::Behind { .. }) | Err(_) => meters.collector_held(),

@@ -6,8 +6,9 @@ use crate::audit::OperatorAction;
 use crate::blob::{BlobError, BlobStore, MarkerError, StoreMarker};
 use crate::config::Settings;
 use crate::domain::{StoreId, SystemClock, causes};
-use crate::engine::{self, Batch, CopyError, Engine, EngineError, Origin, StoreRow, Tally};
-use crate::upkeep::{ReconcileError, Reconciliation, Transfer, reconcile, transfer};
+use crate::engine::{self, Batch, CopyError, Engine, EngineError, FrameRow, Origin, StoreRow, Tally};
+use crate::upkeep::{PairingError, ReconcileError, Reconciliation, Transfer, reconcile, transfer};
+use futures::{StreamExt, stream};
 use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -17,6 +18,12 @@ use tokio::time::Instant;
 const ON_THE_WAY: usize = 4;
 /// Blobs that are copied at a time.
 const COPIES_AT_ONCE: usize = 8;
+/// Frames that are walked over at a time.
+const FRAMES: usize = 1_000;
+/// Bodies that are named where some are wrong; the others are only counted.
+const NAMED_MAX: usize = 100;
+/// The table that says which store an index belongs to.
+const STORE: &str = "store";
 
 /// What a move of an index came to.
 #[derive(Debug, Serialize)]
@@ -84,11 +91,20 @@ pub enum MigrationError {
     #[error("the index that is to be moved belongs to no store yet: is its place right?")]
     NothingThere,
     /// Somebody wrote meanwhile.
-    #[error("the index was written to while it was copied: the new one is to be thrown away")]
+    #[error("the index was written to meanwhile")]
     Written,
-    /// The new index holds other rows. It is to be thrown away.
-    #[error("the new index does not hold the same rows: it is to be thrown away")]
+    /// The new index holds other rows.
+    #[error("the new index does not hold the same rows")]
     OtherRows,
+    /// The new index was filled, and belongs to no store: no gateway takes it. It is to be thrown away.
+    #[error("the new index was filled and is not in use")]
+    Filled(#[source] Box<Self>),
+    /// The replica is not one of the store, or cannot be asked.
+    #[error("the replica is not one of the store that the index belongs to")]
+    Replica(#[source] Box<PairingError>),
+    /// Bodies in the new store are not as they were stored.
+    #[error("the new store has {0} bodies that are not as they were stored")]
+    NotAsStored(u64, Vec<String>),
     /// The store that bodies are to be moved to is another index's.
     #[error("the new store belongs to another index: its marker names {0}")]
     StoreInUse(StoreId),
@@ -139,21 +155,25 @@ pub async fn move_index(old: &Settings, new: &Settings, told: &(dyn Fn(u64) + Se
     let from = engine::open(&old.index, Arc::new(SystemClock)).await?;
     unused(from.as_ref()).await?;
     let row = from.store().await?.ok_or(MigrationError::NothingThere)?;
+    replica_of(new, row).await?;
     let (newest, began) = (from.newest_event().await?, Instant::now());
     let sent = pass(&from, new, told).await?;
     let fill_millis = millis(began);
-    if from.newest_event().await? != newest {
-        return Err(MigrationError::Written);
-    }
     let began = Instant::now();
-    let services = Services::build(new).await?;
-    let found = tally(&services.engine).await?;
-    if found != sent {
-        return Err(MigrationError::OtherRows);
-    }
-    let check_millis = millis(began);
-    let store = reconcile(services.engine.as_ref(), &services.blobs, &|_| {}).await?;
-    let unrecorded = take_over(&services, row, OperatorAction::MoveIndex, &store).await?;
+    let rest = async {
+        let services = Services::build(new).await?;
+        // Which store it belongs to is not told before all is known to be right.
+        let found = tally(&services.engine).await?.without(STORE);
+        if found != sent.clone().without(STORE) {
+            return Err(MigrationError::OtherRows);
+        }
+        let check_millis = millis(began);
+        let store = reconcile(services.engine.as_ref(), &services.blobs, &|_| {}).await?;
+        unwritten(from.as_ref(), newest).await?;
+        let unrecorded = take_over(&services, row, OperatorAction::MoveIndex, &store).await?;
+        Ok((check_millis, store, unrecorded))
+    };
+    let (check_millis, store, unrecorded) = rest.await.map_err(|error: MigrationError| MigrationError::Filled(Box::new(error)))?;
     Ok(IndexMoved {
         index: "moved",
         tables: sent.rows().map(|(table, rows)| (table.to_owned(), rows)).collect(),
@@ -194,9 +214,11 @@ pub async fn move_store(
     let services = Services::build(new).await?;
     unused(services.engine.as_ref()).await?;
     let row = services.engine.store().await?.ok_or(MigrationError::NothingThere)?;
+    replica_of(new, row).await?;
+    let newest = services.engine.newest_event().await?;
     let transfer = transfer(&from, &to, COPIES_AT_ONCE, told).await?;
     let compared = reconcile(services.engine.as_ref(), &to, &|_| {}).await?;
-    if !compared.is_whole() {
+    if !compared.is_whole() || transfer.failed > 0 {
         let named = compared.findings.iter().map(|frame| format!("{} of version {:?} is {}", frame.blob, frame.version, frame.damage));
         let findings = transfer.findings.iter().cloned().chain(named).collect();
         return Err(MigrationError::NotWhole {
@@ -206,6 +228,9 @@ pub async fn move_store(
             findings,
         });
     }
+    // Also what an earlier run has copied, or what was there: a length says little.
+    as_stored(services.engine.as_ref(), &to).await?;
+    unwritten(services.engine.as_ref(), newest).await?;
     let unrecorded = take_over(&services, row, OperatorAction::MoveStore, &compared).await?;
     Ok(StoreMoved { store: "moved", transfer, compared: Some(compared), unrecorded })
 }
@@ -216,6 +241,49 @@ async fn unused(index: &dyn Engine) -> Result<(), MigrationError> {
         0 => Ok(()),
         others => Err(MigrationError::GatewaysRun(others)),
     }
+}
+
+/// Refuses where somebody has come, or was there, since the newest event was `newest`.
+async fn unwritten(index: &dyn Engine, newest: u64) -> Result<(), MigrationError> {
+    unused(index).await?;
+    if index.newest_event().await? == newest { Ok(()) } else { Err(MigrationError::Written) }
+}
+
+/// Sees that the replica of `new`, where there is one, can be asked and is one of the store that is moved, or empty.
+async fn replica_of(new: &Settings, row: StoreRow) -> Result<(), MigrationError> {
+    let Some(replica) = &new.replica else { return Ok(()) };
+    let replica = BlobStore::open(&replica.store).map_err(StartError::Store)?;
+    match replica.marker().await? {
+        Some(marker) if marker.store != row.id => {
+            let others = PairingError::OtherReplica { index: row.id, replica: marker.store };
+            Err(MigrationError::Replica(Box::new(others)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads every body that the index names, and compares it with its row.
+async fn as_stored(index: &dyn Engine, store: &BlobStore) -> Result<(), MigrationError> {
+    let (mut after, mut wrong, mut named) = (None, 0, Vec::new());
+    loop {
+        let frames = index.frames(after, FRAMES).await?;
+        let Some(last) = frames.last() else { break };
+        after = Some(last.key());
+        let read = |frame: FrameRow| async move { (frame.location.blob, store.checksum(&frame.location).await, frame.stored_crc) };
+        let mut read = std::pin::pin!(stream::iter(frames).map(read).buffer_unordered(COPIES_AT_ONCE));
+        while let Some((blob, found, wanted)) = read.next().await {
+            let what = match found {
+                Ok(crc) if crc == wanted => continue,
+                Ok(_other) => format!("{blob} is not as it was stored: delete it there"),
+                Err(error) => format!("{blob}: {}", causes(&error)),
+            };
+            wrong += 1;
+            if named.len() < NAMED_MAX {
+                named.push(what);
+            }
+        }
+    }
+    if wrong == 0 { Ok(()) } else { Err(MigrationError::NotAsStored(wrong, named)) }
 }
 
 /// Gives index and store an id that only they have: whatever they belonged to before is refused from now on. Nothing is
@@ -231,7 +299,14 @@ async fn take_over(
     let index = StoreRow { id, generation: if compared.is_whole() { generation } else { 0 } };
     let unrecorded = admin::given_store(&admin_services(services), action, index).await?;
     // Dying here leaves an index and a store of different ids, which `hozon store adopt` brings together.
-    services.blobs.mark(StoreMarker { store: id, generation }).await?;
+    let marker = StoreMarker { store: id, generation };
+    services.blobs.mark(marker).await?;
+    // The replica goes along. One that has no marker yet gets its own when a gateway starts.
+    if let Some(replica) = services.blobs.from_replica()
+        && replica.marker().await?.is_some()
+    {
+        replica.mark(marker).await?;
+    }
     Ok(unrecorded)
 }
 
@@ -289,7 +364,7 @@ fn millis(since: Instant) -> u64 {
 #[must_use]
 pub fn findings(error: &MigrationError) -> Vec<String> {
     match error {
-        MigrationError::NotWhole { findings, .. } => findings.clone(),
+        MigrationError::NotWhole { findings, .. } | MigrationError::NotAsStored(_, findings) => findings.clone(),
         other => vec![causes(other)],
     }
 }

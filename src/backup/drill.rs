@@ -64,7 +64,7 @@ pub struct Trial<'a> {
 /// [`BackupError`] when nothing can be restored.
 pub async fn drill(shelf: &Shelf, root: &Root, blobs: &BlobStore, trial: Trial<'_>) -> Result<Drilled, BackupError> {
     let settings = IndexSettings::Sqlite(SqliteSettings { path: trial.scratch.join("drill.sqlite"), readers: 1 });
-    let target = Target { settings: &settings, clock: &SystemClock, origin: Origin::Moved };
+    let target = Target { settings: &settings, clock: &SystemClock, origin: Origin::Looked };
     let Filled { plan, passed_over, millis } = fill(shelf, trial.choice, target).await?;
     let index = engine::open(&settings, Arc::new(SystemClock)).await?;
     let mut drilled = Drilled {

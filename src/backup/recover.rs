@@ -25,7 +25,7 @@ pub struct Target<'a> {
     pub settings: &'a IndexSettings,
     /// Time.
     pub clock: &'a dyn Clock,
-    /// [`Origin::Backup`] for one that gateways are to use.
+    /// [`Origin::Backup`] for one that gateways are to use, [`Origin::Looked`] for any other.
     pub origin: Origin,
 }
 

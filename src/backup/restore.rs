@@ -30,7 +30,7 @@ pub async fn restore(shelf: &Shelf, (at, choice): (UtcTime, &Choice), target: Ta
     let (earlier_file, later_file) = (file("earlier.sqlite"), file("later.sqlite"));
     let into = |file: &SqliteSettings| IndexSettings::Sqlite(file.clone());
     let (one, other) = (into(&later_file), into(&earlier_file));
-    let beside = |settings| Target { settings, clock: target.clock, origin: Origin::Moved };
+    let beside = |settings| Target { settings, clock: target.clock, origin: Origin::Looked };
     let later = fill(shelf, choice, beside(&one)).await?;
     let earlier = fill(shelf, &Choice { until: Some(at), ..choice.clone() }, beside(&other)).await?;
     let merged = SqliteEngine::merge(&earlier_file, &later_file).await?;

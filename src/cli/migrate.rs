@@ -111,10 +111,14 @@ fn advised(error: &MigrationError) -> Failure {
     let advice = match error {
         _ if is_in_use(error) => "stop every gateway first".to_owned(),
         MigrationError::Copy(CopyError::NotEmpty) => "name an empty index in the new configuration".to_owned(),
-        MigrationError::Written | MigrationError::OtherRows => "stop every gateway, empty the new index, and run it again".to_owned(),
+        MigrationError::Filled(_) => "the old index goes on; stop every gateway, throw the new one away, and run it again".to_owned(),
         MigrationError::NotWhole { .. } => {
             format!("the old store goes on; put these right there and run it again: {}", app::findings(error).join("; "))
         }
+        MigrationError::NotAsStored(..) => {
+            format!("the old store goes on; take these out of the new one and run it again: {}", app::findings(error).join("; "))
+        }
+        MigrationError::Replica(_) => "name the replica of this store, an empty one, or none".to_owned(),
         _ => "everything is as it was: mend the cause, then run it again".to_owned(),
     };
     Failure::failed_by(error).advise(advice)

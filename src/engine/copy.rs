@@ -31,8 +31,11 @@ pub enum Holds {
 /// Where the rows come from that fill an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// From an index that ends with this.
+    /// From an index that is to end with this. It belongs to no store before whoever moves it says so, so that no gateway
+    /// takes it for whole meanwhile.
     Moved,
+    /// From another one, for whoever looks at it only.
+    Looked,
     /// From a backup. Some rows are older than what its store has seen, so it stands behind the store from its first moment:
     /// nothing is collected before an operator has looked.
     Backup,
@@ -69,6 +72,17 @@ impl Default for Tally {
 }
 
 impl Tally {
+    /// The same without one table.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        for (table, sum) in TABLES.iter().zip(&mut self.tables) {
+            if table.name == name {
+                *sum = (0, 0);
+            }
+        }
+        self
+    }
+
     /// Adds the rows of a batch; keys are none.
     ///
     /// # Errors

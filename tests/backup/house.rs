@@ -128,7 +128,7 @@ impl House {
         let shelf = self.shelf();
         let path = self.place.path().join(name);
         let settings = IndexSettings::Sqlite(SqliteSettings { path: path.clone(), readers: 2 });
-        let filled = fill(&shelf, choice, Target { settings: &settings, clock: &SystemClock, origin: Origin::Moved }).await?;
+        let filled = fill(&shelf, choice, Target { settings: &settings, clock: &SystemClock, origin: Origin::Looked }).await?;
         Ok((open(&path), filled))
     }
 }

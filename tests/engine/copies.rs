@@ -62,7 +62,7 @@ pub(crate) async fn load(settings: &IndexSettings, batches: Vec<Result<Batch, Co
             }
         }
     });
-    let loaded = engine::load(settings, (given, Origin::Moved), &ManualClock::new(NOW)).await;
+    let loaded = engine::load(settings, (given, Origin::Looked), &ManualClock::new(NOW)).await;
     giving.await.unwrap();
     loaded
 }

@@ -20,6 +20,7 @@ from process import Demo
 
 suite = Suite("migrate", drives_its_own=True)
 PLAIN = "files"
+SCHEMA = "HOZON__INDEX__POSTGRES__SCHEMA"
 PROGRAM = os.environ.get("HOZON", "hozon")
 
 
@@ -77,6 +78,12 @@ def new_index(place):
     return settings("MIGRATE_POSTGRES", {"HOZON__INDEX__PATH": str(place.directory / "elsewhere" / "index.db")})
 
 
+def another_index(place):
+    """A new index that no case before has filled."""
+    new = new_index(place)
+    return {**new, SCHEMA: f"moved_{os.urandom(4).hex()}"} if "MIGRATE_POSTGRES" in os.environ else new
+
+
 def new_store(place):
     return settings("MIGRATE_STORE", {"HOZON__STORE__DIRECTORY": str(place.directory / "other-bodies")})
 
@@ -109,6 +116,52 @@ def an_index_moves_whole_and_the_old_one_is_refused(_, __):
             assert "belongs to store" in str(error), error
         else:
             raise AssertionError("a gateway serves with the old index")
+
+
+@suite.case
+def a_move_that_is_killed_leaves_no_index_that_a_gateway_takes(_, __):
+    with Place() as place:
+        gateway = place.demo.start()
+        fill(gateway.client())
+        before = everything(gateway.client())
+        place.demo.kill()
+        for wait in (0.05, 0.15, 0.3):
+            place.new = another_index(place)
+            moving = subprocess.Popen(place.command("index"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            time.sleep(wait)
+            moving.send_signal(signal.SIGKILL)
+            said = moving.communicate()[0]
+            if b"moved" in said:
+                break
+            try:
+                gateway = place.demo.start(**place.new)
+            except AssertionError as error:
+                assert "belongs to another index" in str(error), error
+            else:
+                # The move had ended, and only its report was lost.
+                equal(everything(gateway.client()), before, "every version")
+                break
+            place.demo.kill()
+            shutil.rmtree(place.directory / "elsewhere", ignore_errors=True)
+
+
+@suite.case
+def a_replica_goes_along(_, __):
+    with Place() as place:
+        replica = {"HOZON__REPLICA__DIRECTORY": str(place.directory / "replica"), "HOZON__REPLICA__MODE": "before"}
+        os.environ.update(replica)
+        try:
+            gateway = place.demo.start()
+            fill(gateway.client())
+            before = everything(gateway.client())
+            place.demo.kill()
+            place.new = another_index(place)
+            place.move("index")
+            equal(everything(place.demo.start(**place.new).client()), before, "every version")
+        finally:
+            place.demo.kill()
+            for name in replica:
+                del os.environ[name]
 
 
 @suite.case
@@ -157,6 +210,12 @@ def bodies_move_while_gateways_serve_and_then_for_good(_, __):
             refused = place.move("store", check=False)
             assert refused.returncode == 1 and b"lacks bodies" in refused.stderr, refused
             victim.write_bytes(kept)
+            # One that was copied long ago, has its length, and is not as it was stored, is no copy.
+            place.move("store", "--ahead")
+            there.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+            refused = place.move("store", check=False)
+            assert refused.returncode == 1 and b"not as it was stored" in refused.stderr, refused
+            there.unlink()
         report = place.move("store")
         equal((report["store"], report["compared"]["missing"], report["compared"]["truncated"]), ("moved", 0, 0), "report")
         equal(report["compared"]["frames"], report["transfer"]["there"] + report["transfer"]["copied"], "bodies")

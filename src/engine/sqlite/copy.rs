@@ -75,8 +75,10 @@ pub(super) fn load(
                WHERE name IN ('mark', 'horizon')";
     all.execute(sql, []).map_err(failure)?;
     all.execute("UPDATE counters SET value = max(value + 1, ?) WHERE name = 'epoch'", [epoch]).map_err(failure)?;
-    if origin == Origin::Backup {
-        all.execute("UPDATE store SET generation = 0", []).map_err(failure)?;
+    match origin {
+        Origin::Backup => drop(all.execute("UPDATE store SET generation = 0", []).map_err(failure)?),
+        Origin::Moved => drop(all.execute("DELETE FROM store", []).map_err(failure)?),
+        Origin::Looked => {}
     }
     all.commit().map_err(failure)?;
     Ok(())
