@@ -85,8 +85,8 @@ impl PostgresEngine {
     /// [`EngineError::Unavailable`] when no host takes writes, [`EngineError::TooNew`] when a newer hozon made the tables,
     /// [`EngineError::NotOurs`] when the schema holds those of another program.
     pub async fn open(settings: &PostgresSettings, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
+        schema::migrate(&patient(settings)?, &settings.schema).await?;
         let pool = Pool::new(settings)?;
-        schema::migrate(&pool, &settings.schema).await?;
         schema::follow(&pool).await?;
         let housekeeping = tokio::spawn(keep_house(pool.clone(), Arc::clone(&clock))).abort_handle();
         let followed = tokio::sync::Mutex::new(pool.seen().get());
@@ -109,7 +109,7 @@ impl PostgresEngine {
         settings: &PostgresSettings,
         (mut batches, origin): (mpsc::Receiver<Result<Batch, CopyError>>, Origin),
     ) -> Result<(), CopyError> {
-        let pool = Pool::new(&PostgresSettings { answer_time_max: LOAD_TIME_MAX, ..settings.clone() })?;
+        let pool = patient(settings)?;
         schema::migrate(&pool, &settings.schema).await?;
         // Whatever was not committed is undone with the connection.
         let session = pool.session().await?.alone();
@@ -177,6 +177,11 @@ async fn forget_some(session: &Session, now: UtcTime) -> Result<Step<bool>, Faul
     let counts = journal::forget_provider_log(session, limits::PROVIDER_LOG_ROWS_MAX, FORGOTTEN_AT_ONCE).await?;
     let are_runs_done = runs::forget_ended(session, now.minus(limits::RUN_WRITE_MAX)).await?;
     Ok(Step::Keep(are_runs_done && tombstones < FORGOTTEN_AT_ONCE && counts < FORGOTTEN_AT_ONCE as u64))
+}
+
+/// Connections for what may take long: new tables, and copies of all rows.
+fn patient(settings: &PostgresSettings) -> Result<Pool, EngineError> {
+    Pool::new(&PostgresSettings { answer_time_max: LOAD_TIME_MAX, ..settings.clone() })
 }
 
 #[async_trait]

@@ -308,6 +308,14 @@ impl Scrub {
         Ok(looked)
     }
 
+    async fn seen_again(&self, frame: &FrameRow) -> Result<Seen, ScrubError> {
+        let first = self.parts.blobs.from_first();
+        Ok(match damage(self.crc(&first, &frame.location).await, frame)? {
+            None => Seen::Sound(self.mirror(frame).await),
+            Some(damage) => Seen::Damaged(damage),
+        })
+    }
+
     async fn crc(&self, store: &BlobStore, location: &Location) -> Result<u64, BlobError> {
         store.examine(location, |bytes| self.turn_for(bytes)).await
     }
@@ -329,6 +337,11 @@ impl Scrub {
         let report = &mut pass.reports.pass;
         for (frame, seen) in compared {
             report.checked(&frame);
+            let seen = match seen {
+                // The store may have been away for a moment, and it is there now.
+                Seen::Damaged(Damage::Unreadable) => self.seen_again(&frame).await?,
+                seen => seen,
+            };
             let damage = match seen {
                 Seen::Damaged(damage) => damage,
                 Seen::Sound(mirrored) => {

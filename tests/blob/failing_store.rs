@@ -8,7 +8,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetRange, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
     PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Forgets,
     /// Parts after the first fail.
     LaterParts,
+    /// Reads of each object fail once.
+    Hiccups,
     /// Reads end one byte early.
     Short,
     /// Answers to reads break off after [`CUT`] bytes.
@@ -58,6 +60,7 @@ pub(crate) const CUT: usize = 1_000_000;
 pub(crate) struct Faults {
     now: Mutex<Fault>,
     first: Mutex<HashMap<Path, Bytes>>,
+    hiccups: Mutex<HashSet<Path>>,
     pub(crate) aborted: AtomicUsize,
     pub(crate) completed: AtomicUsize,
     /// Reads that were asked for.
@@ -79,6 +82,7 @@ impl FailingStore {
         let faults = Arc::new(Faults {
             now: Mutex::new(Fault::None),
             first: Mutex::default(),
+            hiccups: Mutex::default(),
             aborted: AtomicUsize::new(0),
             completed: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
@@ -144,6 +148,9 @@ impl ObjectStore for FailingStore {
         self.faults.reads.fetch_add(1, Ordering::SeqCst);
         if self.faults.is(Fault::Away) {
             return Err(failure(io::ErrorKind::ConnectionRefused));
+        }
+        if self.faults.is(Fault::Hiccups) && self.faults.hiccups.lock().unwrap().insert(location.clone()) {
+            return Err(failure(io::ErrorKind::ConnectionReset));
         }
         if self.faults.is(Fault::Silent) {
             std::future::pending::<()>().await;

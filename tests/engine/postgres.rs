@@ -50,6 +50,39 @@ pub(crate) async fn fresh() -> (Arc<dyn Engine>, ()) {
     (open(&settings(server().await, &new_schema())).await.unwrap(), ())
 }
 
+/// As after a logical copy of the database, which carries no sequences.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL"]
+async fn an_event_that_cannot_be_kept_is_never_answered_as_kept() {
+    let schema = new_schema();
+    let engine = open(&settings(server().await, &schema)).await.unwrap();
+    let tenant = TenantId::random();
+    for _event in 0..3 {
+        engine.append(events_of(tenant, 1)).await.unwrap();
+    }
+    server().await.psql(&format!("SELECT setval(pg_get_serial_sequence('{schema}.journal', 'row'), 1, false)")).unwrap();
+    let before = engine.events(tenant, None, 100).await.unwrap().len();
+    assert!(engine.append(events_of(tenant, 1)).await.is_err(), "an event was dropped");
+    assert_eq!(engine.events(tenant, None, 100).await.unwrap().len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL"]
+async fn a_lock_that_others_hold_for_a_while_is_waited_for() {
+    let schema = new_schema();
+    let engine = open(&settings(server().await, &schema)).await.unwrap();
+    let bucket = with_bucket(&engine).await;
+    done(&engine, first_version("a", version(&bucket, EntryId::random()))).await;
+    let locking = tokio::task::spawn_blocking({
+        let sql = format!("BEGIN; LOCK TABLE {schema}.entries IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(7); COMMIT");
+        let server = server().await;
+        move || server.psql(&sql).unwrap()
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    done(&engine, first_version("b", version(&bucket, EntryId::random()))).await;
+    locking.await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL"]
 async fn a_copy_that_is_given_up_leaves_no_transaction_to_who_comes_next() {

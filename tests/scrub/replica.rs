@@ -218,6 +218,25 @@ async fn a_frame_is_repaired_only_once_it_was_read_again() {
     assert_eq!(actions(&house, &node).await, ["find-damage", "find-damage", "repair-damage"]);
 }
 
+/// A store that was away for a moment has damaged nothing.
+#[tokio::test]
+async fn a_read_that_fails_once_is_no_damage() {
+    let mut house = House::new().await;
+    let sound = house.put_many(5, 500).await;
+    let files = LocalFileSystem::new_with_prefix(house.directory.path().join("blobs")).unwrap();
+    let (store, faults) = FailingStore::over(Arc::new(files));
+    house.blobs = BlobStore::over(store, "");
+    let node = house.node(FAST, SMALL);
+    // The marker says that it is the right store, and is asked for once more.
+    house.blobs.marker().await.unwrap();
+    faults.set(Fault::Hiccups);
+    assert!(house.blobs.marker().await.is_err());
+    let found = pass(&node).await;
+    assert_eq!((found.damaged(), found.findings.len()), (0, 0), "{found:?}");
+    assert!(actions(&house, &node).await.is_empty());
+    drop(sound);
+}
+
 /// The first store is lost for good: the replica takes its place, and a new directory the replica's.
 #[tokio::test]
 async fn the_replica_takes_the_place_of_a_store_that_is_lost() {

@@ -132,20 +132,20 @@ fn answer_all(answers: Vec<oneshot::Sender<Result<(), EngineError>>>, result: im
 }
 
 async fn together(pool: &Pool, events: &[Events]) -> Result<(), EngineError> {
-    let mut sent = false;
+    // Once a try is lost on the way, no later failure says that nothing was written.
+    let mut is_lost = false;
+    let known = |is_lost: bool, error| if is_lost { EngineError::Unclear } else { error };
     for _try in 0..TRIES {
-        let session = match pool.session().await {
-            Ok(session) => session,
-            Err(EngineError::Unavailable) if sent => return Err(EngineError::Unclear),
-            Err(error) => return Err(error),
-        };
-        sent = true;
+        let session = pool.session().await.map_err(|error| known(is_lost, error))?;
         match journal::write_all(&session, events).await {
             Ok(()) => return Ok(()),
-            Err(Fault::Engine(error)) => return Err(error),
+            Err(Fault::Engine(error)) => return Err(known(is_lost, error)),
             Err(Fault::Again) => {}
-            Err(Fault::Lost) => session.close(),
+            Err(Fault::Lost) => {
+                is_lost = true;
+                session.close();
+            }
         }
     }
-    Err(EngineError::Unclear)
+    Err(known(is_lost, EngineError::Busy))
 }

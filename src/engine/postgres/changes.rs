@@ -3,7 +3,7 @@
 use super::copy;
 use super::fault::Fault;
 use super::given::given;
-use super::session::Session;
+use super::session::{Session, UNHURRIED};
 use crate::engine::cells::Cells;
 use crate::engine::changes::{KeyText, Noted};
 use crate::engine::copy::{Batch, CopyError};
@@ -68,6 +68,7 @@ pub(super) async fn waiting(session: &Session) -> Result<Option<u64>, Fault> {
 /// Sends the keys that were noted and the rows that now have them, table by table, all as they were at one moment.
 pub(super) async fn dump(session: &Session, out: &mpsc::Sender<Batch>) -> Result<Option<Noted>, CopyError> {
     session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    session.run(UNHURRIED).await?;
     let moment = session.one("SELECT pg_current_snapshot()::text", given![], |row| Cells::new(row, "changes").take::<String>()).await?;
     if !session.exists("SELECT 1 FROM changes LIMIT 1", given![]).await? {
         session.run("COMMIT").await?;

@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::given::{Given, given};
-use super::session::Session;
+use super::session::{Session, UNHURRIED};
 use crate::engine::EngineError;
 use crate::engine::cells::Cell;
 use crate::engine::copy::{Batch, CopyError, Holds, Origin};
@@ -25,6 +25,7 @@ impl From<Fault> for CopyError {
 /// Sends every row, all as they were at one moment. Writers go on; what they write is not in the copy.
 pub(super) async fn dump(session: &Session, out: &mpsc::Sender<Batch>) -> Result<(), CopyError> {
     session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    session.run(UNHURRIED).await?;
     for (at, table) in TABLES.iter().enumerate() {
         send(session, &format!("SELECT {} FROM {}", table.column_list(), table.name), Batch::of(at), out).await?;
     }
@@ -55,6 +56,7 @@ pub(super) async fn load(
     (batches, origin): (&mut mpsc::Receiver<Result<Batch, CopyError>>, Origin),
 ) -> Result<(), CopyError> {
     session.run("BEGIN").await?;
+    session.run(UNHURRIED).await?;
     for table in TABLES {
         if session.exists(&format!("SELECT 1 FROM {} LIMIT 1", table.name), given![]).await? {
             return Err(CopyError::NotEmpty);
@@ -68,8 +70,10 @@ pub(super) async fn load(
         }
     }
     settle(session).await?;
-    if origin == Origin::Backup {
-        session.change("UPDATE store SET generation = 0", given![]).await?;
+    match origin {
+        Origin::Backup => drop(session.change("UPDATE store SET generation = 0", given![]).await?),
+        Origin::Moved => drop(session.change("DELETE FROM store", given![]).await?),
+        Origin::Looked => {}
     }
     Ok(session.run("COMMIT").await?)
 }

@@ -29,13 +29,13 @@ impl From<tokio_postgres::Error> for Fault {
             };
         };
         match *state {
-            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Self::Again,
+            // Nothing has happened in either case.
+            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED | SqlState::LOCK_NOT_AVAILABLE => Self::Again,
             SqlState::DISK_FULL => Self::Engine(EngineError::Full),
             SqlState::TOO_MANY_CONNECTIONS
             | SqlState::OUT_OF_MEMORY
             | SqlState::INSUFFICIENT_RESOURCES
             | SqlState::CONFIGURATION_LIMIT_EXCEEDED
-            | SqlState::LOCK_NOT_AVAILABLE
             | SqlState::QUERY_CANCELED => Self::Engine(EngineError::Busy),
             SqlState::ADMIN_SHUTDOWN
             | SqlState::CRASH_SHUTDOWN

@@ -11,9 +11,9 @@ use crate::engine::{EventKeyRow, Events, JournalRow, ProviderLogRow};
 /// Keys and events in one statement, so that many of them cost one round trip. What is there already stays as it is.
 const WRITE: &str = "WITH keys AS (
       INSERT INTO event_keys (id, tenant, node, created, kek_version, wrapped)
-      SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bytea[]) ON CONFLICT DO NOTHING)
+      SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bytea[]) ON CONFLICT (tenant, id) DO NOTHING)
     INSERT INTO journal (tenant, event, leaf_hash, event_key, sealed, at)
-    SELECT * FROM unnest($7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bigint[]) ON CONFLICT DO NOTHING";
+    SELECT * FROM unnest($7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bigint[]) ON CONFLICT (tenant, event) DO NOTHING";
 
 /// Writes events into the transaction under way. One that is there already stays as it is.
 pub(super) async fn write_events(session: &Session, events: &Events) -> Result<(), Fault> {

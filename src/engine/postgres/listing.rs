@@ -31,6 +31,9 @@ const DIRECTORIES: &str = concat!(
 const GONE: &str = "SELECT mark, id FROM tombstones WHERE bucket = $1 AND parent = $2 AND mark > $3 ORDER BY mark
                     FETCH FIRST $4 ROWS WITH TIES";
 
+/// Rows beyond the settled mark that are told at once: some 30 MiB.
+const UNSETTLED_MAX: usize = 100_000;
+
 /// One page of what changed in a directory after `mark`: entries, directories and tombstones, merged by their marks.
 pub(super) async fn changes(
     session: &Session,
@@ -42,8 +45,12 @@ pub(super) async fn changes(
     if let Some(page) = page(session, (bucket, directory), mark, limit).await? {
         return Ok(page);
     }
-    // What lies beyond the settled mark is told whole: from inside it nobody could ask on.
-    page(session, (bucket, directory), mark, usize::MAX).await?.ok_or(Fault::Again)
+    // What lies beyond the settled mark is told whole: from inside it nobody could ask on. How much that is depends on how
+    // long the oldest transaction of the whole cluster runs, so it is bounded.
+    page(session, (bucket, directory), mark, UNSETTLED_MAX).await?.ok_or_else(|| {
+        tracing::warn!("a transaction runs for so long that listings cannot be told in pages: see pg_stat_activity.backend_xmin");
+        EngineError::Busy.into()
+    })
 }
 
 /// A page that ends where a cache may ask on; nothing if all of it lies beyond that.

@@ -28,6 +28,8 @@ pub(super) async fn migrate(pool: &Pool, schema: &str) -> Result<(), EngineError
 }
 
 async fn steps(session: &Session, schema: &str) -> Result<(), Fault> {
+    // However long another node takes, or a step does on large tables.
+    session.run("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0").await?;
     session.run(&format!("SELECT pg_advisory_xact_lock({OURS})")).await?;
     let there = session.exists("SELECT 1 FROM pg_namespace WHERE nspname = $1::text", given![schema]).await?;
     if !there {

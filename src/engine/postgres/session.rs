@@ -9,6 +9,9 @@ use std::time::Duration;
 use tokio_postgres::types::Type;
 use tokio_postgres::{CopyInSink, Row, RowStream, Statement};
 
+/// Lets a transaction wait for who gives or takes its rows. Its connection is nobody else's, and a dead peer is noticed.
+pub(super) const UNHURRIED: &str = "SET LOCAL idle_in_transaction_session_timeout = 0";
+
 /// One connection, for one transaction or one question.
 #[derive(Debug)]
 pub(super) struct Session {

@@ -1,10 +1,11 @@
 use super::fault::Fault;
 use super::pool::Pool;
-use super::session::Session;
+use super::session::{Alone, Session};
 use crate::engine::EngineError;
 use crate::engine::step::Step;
 use futures::future::BoxFuture;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often a transaction that others were in the way of is tried.
 const TRIES: u32 = 12;
@@ -12,6 +13,8 @@ const TRIES: u32 = 12;
 const CONNECTIONS: u32 = 3;
 /// The first pause between two tries; each is twice as long, and drawn at random from nothing to that.
 const PAUSE: Duration = Duration::from_millis(4);
+/// How long others may be in the way until the next try is the last.
+const WAIT_MAX: Duration = Duration::from_secs(15);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_millis(250);
 /// The end of a transaction. No time-out of the server runs there: one that struck while a standby is waited for would
@@ -34,8 +37,11 @@ async fn until_done<I, T, F>(pool: &Pool, input: &I, steps: &F) -> Result<T, Eng
 where
     F: for<'a> Fn(&'a Session, &'a I) -> BoxFuture<'a, Result<Step<T>, Fault>>,
 {
-    let mut lost = 0;
+    let (mut lost, begun) = (0, Instant::now());
     for turn in 0..TRIES {
+        if begun.elapsed() > WAIT_MAX {
+            break;
+        }
         let session = pool.session().await?;
         match once(session, input, steps).await {
             Ok(done) => return Ok(done),
@@ -56,41 +62,39 @@ async fn once<I, T, F>(session: Session, input: &I, steps: &F) -> Result<T, Faul
 where
     F: for<'a> Fn(&'a Session, &'a I) -> BoxFuture<'a, Result<Step<T>, Fault>>,
 {
+    // Whatever is left open ends with the connection, also where a step panics.
+    let alone = session.alone();
+    let session = alone.get()?;
     let stepped = match session.run("BEGIN").await {
-        Ok(()) => steps(&session, input).await,
+        Ok(()) => steps(session, input).await,
         Err(fault) => Err(fault),
     };
     match stepped {
         Ok(Step::Keep(done)) => match session.run(COMMIT).await {
-            Ok(()) => Ok(done),
+            Ok(()) => {
+                alone.keep();
+                Ok(done)
+            }
             // Whether it arrived is not known, and nobody may guess.
-            Err(Fault::Lost) => {
-                session.close();
-                Err(EngineError::Unclear.into())
-            }
-            Err(fault) => {
-                session.close();
-                Err(fault)
-            }
+            Err(Fault::Lost) => Err(EngineError::Unclear.into()),
+            Err(fault) => Err(fault),
         },
         Ok(Step::Undo(done)) => {
-            undo(session).await;
+            undo(alone).await;
             Ok(done)
         }
-        Err(Fault::Lost) => {
-            session.close();
-            Err(Fault::Lost)
-        }
+        Err(Fault::Lost) => Err(Fault::Lost),
         Err(fault) => {
-            undo(session).await;
+            undo(alone).await;
             Err(fault)
         }
     }
 }
 
-async fn undo(session: Session) {
-    if session.run("ROLLBACK").await.is_err() {
-        session.close();
+async fn undo(alone: Alone) {
+    let Ok(session) = alone.get() else { return };
+    if session.run("ROLLBACK").await.is_ok() {
+        alone.keep();
     }
 }
 
@@ -100,11 +104,14 @@ where
     F: for<'a> Fn(&'a Session) -> BoxFuture<'a, Result<T, Fault>> + Send + Sync,
 {
     for _connection in 0..CONNECTIONS {
-        let session = pool.session().await?;
-        match question(&session).await {
-            Ok(answer) => return Ok(answer),
+        let alone = pool.session().await?.alone();
+        match question(alone.get()?).await {
+            Ok(answer) => {
+                alone.keep();
+                return Ok(answer);
+            }
             Err(Fault::Engine(error)) => return Err(error),
-            Err(Fault::Again | Fault::Lost) => session.close(),
+            Err(Fault::Again | Fault::Lost) => {}
         }
     }
     Err(EngineError::Unavailable)
