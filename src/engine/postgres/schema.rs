@@ -24,10 +24,11 @@ pub(super) const OURS: i64 = 0x687a_6f6e;
 /// Brings the schema to its newest form. Several nodes may do so at once: one does, the others find it done.
 pub(super) async fn migrate(pool: &Pool, schema: &str) -> Result<(), EngineError> {
     let name = schema.to_owned();
-    transaction::write(pool, name, |session, name| async move { steps(session, name).await.map(Step::Keep) }.boxed()).await
+    transaction::write(pool, name, |session, name| steps(session, name).boxed()).await
 }
 
-async fn steps(session: &Session, schema: &str) -> Result<(), Fault> {
+/// What is as it should be is not committed: where a synchronous standby is away, a commit waits for it.
+async fn steps(session: &Session, schema: &str) -> Result<Step<()>, Fault> {
     // However long another node takes, or a step does on large tables.
     session.run("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0").await?;
     session.run(&format!("SELECT pg_advisory_xact_lock({OURS})")).await?;
@@ -55,11 +56,14 @@ async fn steps(session: &Session, schema: &str) -> Result<(), Fault> {
     if found > known {
         return Err(EngineError::TooNew { found, known }.into());
     }
+    if found == known {
+        return Ok(Step::Undo(()));
+    }
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
         session.run(step).await?;
     }
     session.change("UPDATE hozon_schema SET steps = $1", given![known]).await?;
-    Ok(())
+    Ok(Step::Keep(()))
 }
 
 /// Begins a new epoch if the tables lie in another cluster, or on another timeline, than when they were last written:
