@@ -1,9 +1,11 @@
-//! An S3 service behind the gateway: SeaweedFS, over TLS. Real clients pass as they do over the local directory, and a
+//! An S3 service behind the gateway: SeaweedFS over TLS, or Ceph. Real clients pass as they do over the local directory, and a
 //! service that is away is an answer, not a loss.
 #![cfg(feature = "s3-store")]
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot set up may stop")]
 #![expect(dead_code, reason = "every suite uses another part of the drivers")]
 
+#[path = "support/ceph.rs"]
+mod ceph;
 #[path = "support/demo.rs"]
 mod demo;
 #[path = "support/proxy.rs"]
@@ -11,6 +13,7 @@ mod proxy;
 #[path = "support/weed.rs"]
 mod weed;
 
+use ceph::Ceph;
 use demo::{Demo, passes_alone_with};
 use proxy::{Proxy, Wire};
 use std::net::SocketAddr;
@@ -71,6 +74,17 @@ fn real_clients_pass_over_an_s3_service() {
     let weed = Weed::start(Door::Tls);
     let demo = over(&weed);
     for script in ["boto3_objects.py", "boto3_multipart.py"] {
+        demo.passes(script);
+    }
+    assert!(!demo.directory().join("data/blobs").exists(), "the bodies lie on the local disk");
+}
+
+#[test]
+#[ignore = "needs Ceph with radosgw, curl, and python3 with boto3"]
+fn real_clients_pass_over_ceph() {
+    let ceph = Ceph::start();
+    let demo = Demo::start_with(&ceph.settings());
+    for script in ["boto3_objects.py", "boto3_multipart.py", "boto3_buckets.py"] {
         demo.passes(script);
     }
     assert!(!demo.directory().join("data/blobs").exists(), "the bodies lie on the local disk");
