@@ -1,6 +1,7 @@
 //! Puts a gateway together in order, runs it, and takes it apart in reverse.
 
 mod chores;
+mod decisions;
 mod error;
 mod migration;
 mod notify;
@@ -79,7 +80,7 @@ impl Gateway {
             let engine = Arc::clone(&engine);
             async move { engine.probe(READY_WITHIN).await.is_ok() }.boxed()
         });
-        let api = Arc::new(Api::new(Arc::clone(&services.gate), AccessLog::new(Arc::clone(&services.journal))));
+        let api = Arc::new(Api::new(Arc::clone(&services.gate), AccessLog::new(Arc::clone(&services.journal)), services.oversight()));
         let service = s3::service(front(&services, &settings, api))?;
         let chores = chores::start(&services, &stop);
         let supervisor = reload.supervisor.clone();
@@ -184,9 +185,9 @@ async fn exposed(services: &Services, settings: &Settings) -> Result<Option<Expo
 }
 
 fn front(services: &Services, settings: &Settings, api: Arc<Api>) -> Front {
-    let native: Native = Arc::new(move |who, parts, origin| {
+    let native: Native = Arc::new(move |who, (parts, body), origin| {
         let api = Arc::clone(&api);
-        async move { api.answer(who, &parts, origin).await }.boxed()
+        async move { api.answer(who, (&parts, &body), origin).await }.boxed()
     });
     Front {
         objects: services.objects.clone(),

@@ -10,7 +10,7 @@ mod operator;
 mod outcome;
 mod provider;
 
-pub use event::{Actor, Event, EventKind, Subject, Verdict};
+pub use event::{Actor, Event, EventKind, LaidDown, Subject, Verdict};
 pub use journal::{Journal, JournalError, Logged, PendingEvent, Receipt};
 pub use operator::{Operator, OperatorAction};
 pub use outcome::{Outcome, OutcomeLog, Result as OutcomeResult};

@@ -8,6 +8,7 @@ mod catalogue;
 mod defaults;
 mod environment;
 mod error;
+mod grid;
 mod raw;
 mod reload;
 mod resolve;
@@ -115,7 +116,7 @@ mod tests {
         let raw: Raw = toml::from_str(&with_optional).unwrap();
         assert!(raw.index.postgres.is_some() && raw.store.s3.is_some() && raw.store.azure.is_some() && raw.store.gcs.is_some());
         assert!(raw.replica.is_some() && raw.backup.is_some() && raw.root.passphrase_file.is_some());
-        assert!(raw.catalogue.record_classes.is_some() && raw.catalogue.job_types.is_some());
+        assert!(raw.catalogue.record_classes.is_some() && raw.catalogue.job_types.is_some() && raw.catalogue.access_grid.is_some());
         assert!(raw.admin.metrics_listen.is_some());
     }
 }

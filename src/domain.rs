@@ -10,7 +10,10 @@ mod catalogue;
 mod causes;
 mod checksum;
 mod condition;
+mod directive;
 mod etag;
+mod factors;
+mod grid;
 mod host;
 mod id;
 mod kek;
@@ -34,7 +37,13 @@ pub use catalogue::{ClassRule, JobGroup, JobType, JobTypes, PatientNaming, Proof
 pub use causes::causes;
 pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
 pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet, UnmetWrite, WriteCondition};
+pub use directive::{
+    AccessChange, BrokenGlass, CareLimit, CareLimited, ChangeDecision, ChangeVerdict, Directive, DirectiveKind, GlassFinding, GlassReason,
+    GlassReview, IdentityProvider, OwnPolicy, PatientRule, Revocation, is_policy_name,
+};
 pub use etag::{ETag, InvalidETag};
+pub use factors::Factors;
+pub use grid::{AccessGrid, Cell, Enters};
 pub use host::names_the_gateway;
 pub use id::{
     AttemptId, BucketId, ChainId, EntryId, EventId, EventKeyId, InvalidId, NodeId, PrincipalId, RunId, StoreId, TenantId, UploadId,

@@ -31,9 +31,9 @@ use tokio::sync::mpsc;
 pub use frames::{FrameKey, FrameOwner, FrameRow, FrameTotals};
 pub use jobs::{JobKind, JobOrder, JobProgress, JobRow, JobSave, JobWanted};
 pub use rows::{
-    AccessKeyRow, BucketRow, Condemned, CurrentRow, DekRow, DirectoryRow, EntryRow, EventKeyRow, JournalRow, KekRow, Nullness, PartRow,
-    PrincipalRow, ProviderLogRow, RowMac, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionKind,
-    VersionRow,
+    AccessKeyRow, BucketRow, Condemned, CurrentRow, DekRow, DirectiveRow, DirectoryRow, EntryRow, EventKeyRow, JournalRow, KekRow,
+    Nullness, PartRow, PrincipalRow, ProviderLogRow, RowMac, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow,
+    UploadRow, VersionKind, VersionRow,
 };
 
 pub use changes::{Merged, Noted};
@@ -283,6 +283,12 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// Replaces the credential row of the same id if its revision is one less than the new one.
     async fn update_access_key(&self, row: AccessKeyRow, events: Events) -> Result<Changed, EngineError>;
 
+    /// What a tenant has laid down about access after its change `mark`, in the order of changes, at most `limit`.
+    async fn directives(&self, tenant: TenantId, mark: u64, limit: usize) -> Result<Vec<DirectiveRow>, EngineError>;
+    /// Lays all of these down: a row of revision 1 is new, any other replaces the revision before it. Gives each the next
+    /// mark of its tenant. [`Changed::Conflict`], and none, where a row is not as it was.
+    async fn put_directives(&self, rows: Vec<DirectiveRow>, events: Events) -> Result<Changed, EngineError>;
+
     /// Adds a bucket. [`Changed::Conflict`] if id or (tenant, name) is taken.
     async fn create_bucket(&self, row: BucketRow, events: Events) -> Result<Changed, EngineError>;
     /// A tenant's bucket by name.
@@ -301,6 +307,8 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     async fn versions(&self, entry: EntryId, before: Option<u64>, limit: usize) -> Result<Vec<VersionRow>, EngineError>;
     /// Versions of several entries, entry by entry in this order and newest first, at most `limit` in all.
     async fn versions_of(&self, entries: Vec<EntryId>, limit: usize) -> Result<Vec<VersionRow>, EngineError>;
+    /// The versions with these ids, in any order; what is not there is left out.
+    async fn versions_named(&self, versions: Vec<VersionId>) -> Result<Vec<VersionRow>, EngineError>;
     /// Part rows of a version that overlap the plaintext bytes `range`, in order.
     async fn parts(&self, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError>;
     /// The part row with this number.

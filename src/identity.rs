@@ -12,4 +12,4 @@ mod row_mac;
 pub use authenticator::{Authenticator, Unauthenticated};
 pub use people::{AccessKey, NewAccessKey, NewPrincipal, People, PeopleError, Person};
 pub use presented::Presented;
-pub use principal::Principal;
+pub use principal::{Principal, ProvenBy};

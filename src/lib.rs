@@ -4,6 +4,7 @@
 //! outer layers to the inner ones; `docs/ARCHITECTURE.md` has the picture and `tests/house_rules.rs`
 //! keeps it.
 
+pub mod access;
 pub mod admin;
 pub mod api;
 pub mod app;
@@ -25,6 +26,7 @@ pub mod leases;
 pub mod listener;
 pub mod meters;
 pub mod objects;
+pub mod oversight;
 pub mod policy;
 pub mod report;
 pub mod root;

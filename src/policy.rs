@@ -6,17 +6,31 @@
 mod action;
 mod admitted;
 mod asked;
+mod bond;
 mod circumstances;
+mod explained;
 mod gate;
+mod judge;
+mod laying_down;
+mod listing;
+mod policies;
+mod question;
 mod refused;
 mod rules;
+mod writing;
 
 pub use action::{
-    AbortUpload, Action, AddPart, Delete, DeleteSubject, List, ListBuckets, ListSubject, MakeBucket, MakeSubject, ManageBucket, Read,
-    ReadAudit, ReadSubject, TagVersion, TenantSubject, UploadSubject, ViewBucket, ViewUpload, Write, WriteSubject,
+    AbortUpload, Action, AddPart, BreakGlass, Delete, DeleteSubject, List, ListBuckets, ListSubject, MakeBucket, MakeSubject, ManageBucket,
+    ManageCare, ManagePolicy, Read, ReadAudit, ReadSubject, ReviewAccess, TagVersion, TenantSubject, UploadSubject, ViewBucket, ViewPolicy,
+    ViewUpload, Write, WriteSubject,
 };
 pub use admitted::{Admitted, Permitted};
 pub use asked::UNDECIDED;
 pub use circumstances::Circumstances;
-pub use gate::{Gate, WriteIntent};
+pub use explained::{Explained, PolicyText};
+pub use gate::Gate;
+pub use listing::EntryFilter;
+pub use policies::PoliciesError;
 pub use refused::{Reason, Refused};
+pub use rules::{Basis, Rules};
+pub use writing::WriteIntent;

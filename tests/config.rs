@@ -35,7 +35,7 @@ fn an_empty_file_is_the_defaults_and_they_are_strict() {
     assert_eq!(settings.profile, Profile::StrictJp);
     assert_eq!(settings.listener.address.to_string(), "127.0.0.1:9000");
     assert_eq!(settings.deviations(), [Deviation::RootInClear, Deviation::NoBackup]);
-    assert_eq!(settings.record_classes.iter().count(), 31);
+    assert_eq!(settings.record_classes.iter().count(), 35);
     assert_eq!(settings.job_types.iter().count(), 40);
 }
 

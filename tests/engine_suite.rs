@@ -12,6 +12,8 @@ mod changes;
 mod condemned;
 #[path = "engine/copies.rs"]
 mod copies;
+#[path = "engine/directives.rs"]
+mod directives;
 #[path = "engine/frames.rs"]
 mod frames;
 #[path = "engine/jobs.rs"]
@@ -82,6 +84,11 @@ macro_rules! behaviours {
                 an_access_key_is_unique_over_all_tenants,
                 access_keys_are_listed_by_tenant_and_principal,
                 an_access_key_changes_only_from_the_revision_that_was_seen,
+            ],
+            directives: [
+                what_is_laid_down_is_found_by_its_mark,
+                nobody_overwrites_what_they_have_not_seen,
+                marks_follow_one_another_whoever_lays_down,
             ],
             buckets: [
                 a_bucket_is_found_by_tenant_and_name,

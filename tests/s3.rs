@@ -2,6 +2,8 @@
 //! endpoint that the listener serves.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up may stop")]
 
+#[path = "s3/access.rs"]
+mod access;
 #[path = "s3/answered.rs"]
 mod answered;
 #[path = "s3/bodies.rs"]
@@ -18,6 +20,8 @@ mod degraded;
 mod failing_store;
 #[path = "s3/gateway.rs"]
 mod gateway;
+#[path = "s3/grid.rs"]
+mod grid;
 #[path = "s3/hostile.rs"]
 mod hostile;
 #[path = "s3/listings.rs"]

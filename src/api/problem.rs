@@ -1,4 +1,6 @@
+use crate::access::AccessError;
 use crate::domain::EventId;
+use crate::oversight::OversightError;
 use crate::policy::Refused;
 use crate::report::AccessLogError;
 use bytes::Bytes;
@@ -22,14 +24,21 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "no-such-route", "there is nothing at this path".to_owned())
     }
 
-    /// The path takes another method.
-    pub(super) fn method() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path takes only GET".to_owned())
+    /// The path takes other methods.
+    pub(super) fn method(taken: &str) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", format!("this path takes only {taken}"))
     }
 
     /// A parameter is not understood.
     pub(super) fn parameter(name: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-parameter", format!("the parameter `{name}` is not known or not well formed"))
+    }
+
+    /// The body is no such document.
+    pub(super) fn body(error: &serde_json::Error) -> Self {
+        let what = if error.is_data() { "does not say what it should" } else { "is no JSON" };
+        let (line, column) = (error.line(), error.column());
+        Self::new(StatusCode::BAD_REQUEST, "bad-body", format!("the document {what} at line {line}, column {column}"))
     }
 
     /// The answer as a document of its own media type.
@@ -64,9 +73,30 @@ impl From<Refused> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "condition-failed", "a condition of the request does not hold".to_owned())
             }
             Refused::Index(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "index-unavailable", "the index is not available".to_owned()),
+            Refused::Undecided(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "policy-unavailable", "access cannot be decided now".to_owned())
+            }
             Refused::Unrecorded(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", "the audit log is not available".to_owned())
             }
+        }
+    }
+}
+
+impl From<OversightError> for Problem {
+    fn from(error: OversightError) -> Self {
+        let title = error.to_string();
+        match error {
+            OversightError::Refused(refused) => refused.into(),
+            OversightError::Access(AccessError::Changed) => Self::new(StatusCode::CONFLICT, "changed-meanwhile", title),
+            OversightError::Access(error) => Refused::Undecided(error).into(),
+            OversightError::People(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "index-unavailable", "the index is not available".to_owned())
+            }
+            OversightError::Policies(_) => Self::new(StatusCode::BAD_REQUEST, "policy-does-not-fit", title),
+            OversightError::Nothing { .. } => Self::new(StatusCode::NOT_FOUND, "not-found", title),
+            OversightError::Closed { .. } => Self::new(StatusCode::CONFLICT, "closed-already", title),
+            OversightError::Unfit { .. } => Self::new(StatusCode::BAD_REQUEST, "unfit", title),
         }
     }
 }

@@ -43,6 +43,9 @@ pub enum StartError {
     /// Index and store do not belong together.
     #[error("index and store do not belong together")]
     Pairing(#[from] PairingError),
+    /// The policies are not as the schema wants them.
+    #[error("the access policies cannot be used")]
+    Policies(#[from] crate::policy::PoliciesError),
     /// The listener cannot begin.
     #[error(transparent)]
     Listener(#[from] ListenerError),

@@ -1,4 +1,5 @@
 use super::Services;
+use super::decisions::rules;
 use super::notify::{Reloaded, Supervisor};
 use crate::config::{self, Settings};
 use crate::domain::causes;
@@ -55,12 +56,20 @@ impl Running {
 
     fn take_over(&mut self, new: Settings, file: &str) -> Reloaded {
         let (now, left) = self.settings.taken_over(new);
-        // The one part that can fail comes first: when it does, nothing else has changed.
+        let rules = match rules(&now) {
+            Ok(rules) => rules,
+            Err(error) => {
+                tracing::error!(file, error = causes(&error), "the configuration stays as it was");
+                return Reloaded::AsItWas;
+            }
+        };
+        // The parts that can fail come first: when it does, nothing else has changed.
         if let Err(error) = self.listener.apply(&now.listener) {
             tracing::error!(file, error = causes(&error), "the configuration stays as it was");
             return Reloaded::AsItWas;
         }
         let services = &self.services;
+        services.rules.replace(rules);
         services.rates.replace(now.rates);
         services.presign_life_max.replace(now.presign_life_max);
         services.scrub_settings.replace(now.scrub);

@@ -1,4 +1,6 @@
 use super::StartError;
+use super::decisions::{Decisions, Ground};
+use crate::access::Access;
 use crate::audit::{Journal, OutcomeLog, ProviderLog};
 use crate::backup::{BackupKeys, Keeper, KeeperParts, KeeperSettings};
 use crate::blob::{Archive, BlobSettings, BlobStore, ReplicaSettings};
@@ -11,7 +13,8 @@ use crate::keys::Keyring;
 use crate::leases::{Leases, Monotonic, SystemMonotonic};
 use crate::meters::Meters;
 use crate::objects::Objects;
-use crate::policy::Gate;
+use crate::oversight::Oversight;
+use crate::policy::{Gate, Rules};
 use crate::root::Root;
 use crate::s3::Rates;
 use crate::seal::{Aead, PlainPool};
@@ -40,6 +43,10 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// People and credentials.
     pub people: Arc<People>,
+    /// What tenants have laid down about access.
+    pub access: Arc<Access>,
+    /// What decisions go by.
+    pub rules: Live<Rules>,
     /// Decisions.
     pub gate: Arc<Gate>,
     /// Sealed bytes.
@@ -72,6 +79,17 @@ pub struct Services {
 const IDLE_BUFFERS: usize = 16;
 
 impl Services {
+    /// What watches over access.
+    #[must_use]
+    pub fn oversight(&self) -> Oversight {
+        Oversight {
+            gate: Arc::clone(&self.gate),
+            people: Arc::clone(&self.people),
+            access: Arc::clone(&self.access),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
     /// Builds everything that needs no network of our own.
     ///
     /// # Errors
@@ -80,8 +98,7 @@ impl Services {
         let (clock, aead): (Arc<dyn Clock>, Aead) = (Arc::new(SystemClock), Aead::checked(settings.aead)?);
         let root = Arc::new(Root::open_file(&settings.root.key_file, &settings.root.protection())?);
         apart(&root, settings)?;
-        let engine = engine::open(&settings.index, Arc::clone(&clock)).await?;
-        let (meters, node) = (Arc::new(Meters::new()), NodeId::random());
+        let (meters, node, engine) = (Arc::new(Meters::new()), NodeId::random(), engine::open(&settings.index, Arc::clone(&clock)).await?);
         let blobs = stores(settings, &meters)?;
         let monotonic: Arc<dyn Monotonic> = Arc::new(SystemMonotonic::start());
         let leases = Arc::new(Leases::new(Arc::clone(&engine), Arc::clone(&root), settings.leases, Arc::clone(&monotonic)));
@@ -92,9 +109,8 @@ impl Services {
         let journal = Arc::new(Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), node, Arc::clone(&meters)));
         let outcomes = OutcomeLog::start(Arc::clone(&journal), Arc::clone(&meters));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
-        let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
-        let people = Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
-        let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal), Arc::clone(&authenticator), monotonic));
+        let ground = Ground { engine: &engine, leases: &leases, clock: &clock, index: &index, journal: &journal };
+        let Decisions { authenticator, people, access, rules, gate } = Decisions::build(&ground, monotonic, settings)?;
         let (classes, job_types) = (Live::new(settings.record_classes.clone()), Live::new(settings.job_types.clone()));
         let objects = Objects {
             gate: Arc::clone(&gate),
@@ -133,6 +149,8 @@ impl Services {
             provider_log,
             authenticator,
             people,
+            access,
+            rules,
             gate,
             pairing,
             scrub,

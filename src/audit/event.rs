@@ -1,4 +1,4 @@
-use crate::domain::{EventId, Grant, PatientId, PrincipalKind, Purpose, RecordClass, UtcTime};
+use crate::domain::{Directive, EventId, Grant, PatientId, PrincipalKind, Purpose, RecordClass, UtcTime};
 use serde::{Deserialize, Serialize};
 
 /// One audit event, in the first version of its schema (AU-01).
@@ -27,6 +27,9 @@ pub struct Event {
     /// Why, as a stable code, where it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The policies that decided it, by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
     /// The purpose of use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
@@ -112,6 +115,19 @@ pub struct Actor {
     pub credential: Option<String>,
 }
 
+/// What was laid down about access (AC-07): before and after, and who asked for it where somebody else decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaidDown {
+    /// What held before, if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Directive>,
+    /// What was laid down.
+    pub after: Directive,
+    /// Who asked for it, by id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+}
+
 /// What was acted on. Parts that do not apply are absent.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
@@ -148,6 +164,9 @@ pub struct Subject {
     /// When that credential ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+    /// What was laid down about access, and what held before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub laid_down: Option<Box<LaidDown>>,
     /// What that principal may do from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<Grant>,
@@ -201,6 +220,7 @@ mod tests {
             subject: subject.clone(),
             verdict: Verdict::Allowed,
             reason: None,
+            policies: Vec::new(),
             purpose: None,
             source: None,
             user_agent: Some(canary()),

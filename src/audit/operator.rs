@@ -153,6 +153,7 @@ impl Operator {
             subject,
             verdict: Verdict::Allowed,
             reason: None,
+            policies: Vec::new(),
             purpose: None,
             source: None,
             user_agent: None,

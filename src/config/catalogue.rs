@@ -125,7 +125,7 @@ pub(super) fn job_types(path: Option<&Path>) -> Result<JobTypes, ConfigError> {
     Ok(JobTypes::new(types))
 }
 
-fn text<'a>(path: Option<&'a Path>, shipped_name: &'a str, shipped: &str) -> Result<(&'a Path, String), ConfigError> {
+pub(super) fn text<'a>(path: Option<&'a Path>, shipped_name: &'a str, shipped: &str) -> Result<(&'a Path, String), ConfigError> {
     match path {
         None => Ok((Path::new(shipped_name), shipped.to_owned())),
         Some(path) => {
@@ -135,11 +135,11 @@ fn text<'a>(path: Option<&'a Path>, shipped_name: &'a str, shipped: &str) -> Res
     }
 }
 
-fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
+pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
     toml::from_str(text).map_err(|error| ConfigError::in_text(path, text, &error))
 }
 
-fn wrong(path: &Path, text: &str, at: usize, reason: String) -> ConfigError {
+pub(super) fn wrong(path: &Path, text: &str, at: usize, reason: String) -> ConfigError {
     let line = text.get(..at).unwrap_or(text).matches('\n').count() + 1;
     ConfigError::Wrong { path: path.to_owned(), line, column: 1, reason }
 }

@@ -2,7 +2,7 @@
 
 use super::Profile;
 use super::raw::{
-    Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Scrub, Seal, Tls,
+    Access, Admin, Catalogue, Cipher, Cors, Form, HostName, Index, Keys, Level, Listener, Log, Raw, Region, Root, S3, Scrub, Seal, Tls,
 };
 use super::stores::Store;
 use super::within::Within;
@@ -27,6 +27,7 @@ impl Default for Raw {
             seal: Seal::default(),
             scrub: Scrub::default(),
             catalogue: Catalogue::default(),
+            access: Access::default(),
             log: Log::default(),
         }
     }

@@ -28,6 +28,7 @@ pub(super) struct Raw {
     pub(super) seal: Seal,
     pub(super) scrub: Scrub,
     pub(super) catalogue: Catalogue,
+    pub(super) access: Access,
     pub(super) log: Log,
 }
 
@@ -205,6 +206,15 @@ pub(super) struct Catalogue {
     pub(super) record_classes: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) job_types: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) access_grid: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Access {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) second_factor: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

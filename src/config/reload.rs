@@ -58,6 +58,8 @@ impl Settings {
         }
         now.record_classes = new.record_classes;
         now.job_types = new.job_types;
+        now.access_grid = new.access_grid;
+        now.factors = new.factors;
         now.log.level = new.log.level;
         (now, left)
     }

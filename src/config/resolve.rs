@@ -1,11 +1,11 @@
 use super::Profile;
-use super::catalogue;
 use super::error::{ConfigError, Conflict};
 use super::raw::{Cipher, Cors, DatabaseHost, Form, Index, Level, Listener, Raw, Scrub, Tls};
 use super::stores;
+use super::{catalogue, grid};
 use crate::backup::BackupSettings;
 use crate::blob::{BlobSettings, ReplicaSettings};
-use crate::domain::{JobTypes, RecordClasses};
+use crate::domain::{AccessGrid, Factors, JobTypes, RecordClasses};
 use crate::engine::{IndexSettings, PostgresSettings, PostgresTls, SqliteSettings};
 use crate::leases::LeaseSettings;
 use crate::listener::{CorsSettings, ListenerSettings, TlsSettings, TlsVersions, WireSettings};
@@ -55,6 +55,10 @@ pub struct Settings {
     pub record_classes: RecordClasses,
     /// What job types there are.
     pub job_types: JobTypes,
+    /// Which job type may do what with which record class.
+    pub access_grid: AccessGrid,
+    /// How many kinds of proof records of patients take.
+    pub factors: Factors,
     /// What is logged, and how.
     pub log: LogSettings,
 }
@@ -119,6 +123,9 @@ pub enum Deviation {
     /// No backup of the index is kept.
     #[error("backup is not set: every record is lost with the index")]
     NoBackup,
+    /// One factor will do.
+    #[error("access.second_factor = false: a person reaches records of patients with one factor")]
+    OneFactor,
     /// Details are logged that only people who look for a fault need.
     #[error("log.level = \"debug\": more is logged than operation needs")]
     DebugLog,
@@ -139,6 +146,7 @@ impl Settings {
             (self.rates.unproven.is_none(), Deviation::NoUnprovenRate),
             (self.scrub.cycle.is_none(), Deviation::NoScrub),
             (self.backup.is_none(), Deviation::NoBackup),
+            (self.factors == Factors::One, Deviation::OneFactor),
             (self.log.level == tracing::Level::DEBUG, Deviation::DebugLog),
         ];
         found.into_iter().filter(|(is_found, _)| *is_found).map(|(_, deviation)| deviation).collect()
@@ -157,6 +165,8 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
     }
     // An absolute path stays as it is.
     let place = |path: PathBuf| file.parent().map_or_else(|| path.clone(), |dir| dir.join(&path));
+    let record_classes = catalogue::record_classes(raw.catalogue.record_classes.map(place).as_deref())?;
+    let job_types = catalogue::job_types(raw.catalogue.job_types.map(place).as_deref())?;
     let stores::Stores { store, replica, backup } = stores::stores(raw.store, (raw.replica, raw.backup), place).map_err(conflict)?;
     Ok(Settings {
         profile: raw.profile,
@@ -177,8 +187,15 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
             Cipher::AwsLcRs => Aead::AwsLc,
         },
         scrub: scrub(&raw.scrub),
-        record_classes: catalogue::record_classes(raw.catalogue.record_classes.map(place).as_deref())?,
-        job_types: catalogue::job_types(raw.catalogue.job_types.map(place).as_deref())?,
+        access_grid: grid::access_grid(raw.catalogue.access_grid.map(place).as_deref(), &record_classes, &job_types)?,
+        record_classes,
+        job_types,
+        factors: match raw.access.second_factor {
+            Some(true) => Factors::Two,
+            Some(false) => Factors::One,
+            None if raw.profile == Profile::StrictJp => Factors::Two,
+            None => Factors::One,
+        },
         log: LogSettings {
             level: match raw.log.level {
                 Level::Error => tracing::Level::ERROR,

@@ -16,6 +16,26 @@ pub const PARTS_MAX: u32 = 10_000;
 pub const VERSION_BYTES_MAX: u64 = 5 << 40;
 /// Entries of one listing page, keys of one batch delete (S3).
 pub const PAGE_ENTRIES_MAX: usize = 1_000;
+/// How old what a tenant has laid down about access may be when it is gone by.
+pub const BOOK_AGE_MAX: Duration = Duration::from_secs(2);
+/// How long it is kept when nobody asks.
+pub const BOOK_IDLE_MAX: Duration = Duration::from_secs(600);
+/// Of how many tenants it is kept.
+pub const BOOKS_KEPT_MAX: u64 = 1_000;
+/// How long a break-glass access lasts where nothing else is asked for (BG-04).
+pub const GLASS_LIFE: Duration = Duration::from_secs(3_600);
+/// How long a break-glass access lasts at most (BG-04).
+pub const GLASS_LIFE_MAX: Duration = Duration::from_secs(4 * 3_600);
+/// Characters of the words for a break-glass access.
+pub const GLASS_TEXT_CHARS_MIN: usize = 5;
+/// Bytes of the words for a break-glass access.
+pub const GLASS_TEXT_BYTES_MAX: usize = 2_000;
+/// Bytes of one policy of a tenant's own.
+pub const POLICY_BYTES_MAX: usize = 32_768;
+/// Bytes of a document for the gateway's own API.
+pub const API_BODY_BYTES_MAX: usize = 65_536;
+/// Answers of the policies that a node keeps.
+pub const DECISIONS_KEPT_MAX: u64 = 100_000;
 /// Tags of one version (S3).
 pub const TAGS_MAX: usize = 10;
 /// Characters of a tag's key (S3).

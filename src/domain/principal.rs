@@ -88,7 +88,7 @@ impl Standing {
 }
 
 /// One thing a grant allows. The names are those of the policy actions (DESIGN §9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Right {
     /// Read contents and attributes.
@@ -107,12 +107,28 @@ pub enum Right {
     ManageBucket,
     /// Search the audit log.
     ReadAudit,
+    /// Change who may see what: policies, identity providers, how far care teams count. Takes two people.
+    ManagePolicy,
+    /// Say who cares for whom.
+    ManageCare,
+    /// Reach a patient's records in an emergency. Given by policy, never by a grant.
+    BreakGlass,
 }
 
 impl Right {
-    /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Read, Self::List, Self::WriteDraft, Self::Finalize, Self::Amend, Self::DeleteDraft, Self::ManageBucket, Self::ReadAudit];
+    /// All that a grant can give.
+    pub const ALL: [Self; 10] = [
+        Self::Read,
+        Self::List,
+        Self::WriteDraft,
+        Self::Finalize,
+        Self::Amend,
+        Self::DeleteDraft,
+        Self::ManageBucket,
+        Self::ReadAudit,
+        Self::ManagePolicy,
+        Self::ManageCare,
+    ];
 
     /// The right written as `text`.
     ///
@@ -120,6 +136,12 @@ impl Right {
     /// [`UnknownName`] for any other text.
     pub fn parse(text: &str) -> Result<Self, UnknownName> {
         Self::ALL.into_iter().find(|right| right.name() == text).ok_or_else(|| UnknownName { name: text.to_owned() })
+    }
+
+    /// Whether it is about a bucket or what is in it, rather than about the whole tenant.
+    #[must_use]
+    pub const fn is_of_bucket(self) -> bool {
+        !matches!(self, Self::ReadAudit | Self::ManagePolicy | Self::ManageCare | Self::BreakGlass)
     }
 
     /// Its name in commands, events and policies.
@@ -134,6 +156,9 @@ impl Right {
             Self::DeleteDraft => "delete-draft",
             Self::ManageBucket => "manage-bucket",
             Self::ReadAudit => "read-audit",
+            Self::ManagePolicy => "manage-policy",
+            Self::ManageCare => "manage-care",
+            Self::BreakGlass => "break-glass",
         }
     }
 }

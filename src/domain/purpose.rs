@@ -34,4 +34,17 @@ impl Purpose {
             other => return Err(UnknownName { name: other.to_owned() }),
         })
     }
+
+    /// Its name in headers, events and policies.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Treatment => "treatment",
+            Self::Payment => "payment",
+            Self::Operations => "operations",
+            Self::Research => "research",
+            Self::Emergency => "emergency",
+            Self::PatientRequest => "patient-request",
+        }
+    }
 }

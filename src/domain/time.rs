@@ -75,6 +75,13 @@ impl UtcTime {
         Some(Self(end.unix_timestamp().checked_mul(1_000_000)?))
     }
 
+    /// The hour of the day (0 to 23) and the day of the week (1, Monday, to 7) in Japan.
+    #[must_use]
+    pub fn hour_in_japan(self) -> (i64, i64) {
+        let there = self.to_date_time().to_offset(JAPAN);
+        (i64::from(there.hour()), i64::from(there.weekday().number_from_monday()))
+    }
+
     /// The same moment for calendars and formatters.
     #[must_use]
     pub fn to_date_time(self) -> OffsetDateTime {

@@ -11,6 +11,7 @@ mod changes;
 mod checkup;
 mod condemned;
 mod copy;
+mod directives;
 mod directories;
 mod fault;
 mod frames;
@@ -33,10 +34,10 @@ mod versions;
 use super::postgres_settings::PostgresSettings;
 use super::step::Step;
 use super::{
-    AccessKeyRow, Batch, BucketRow, Changed, Checkup, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
-    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, Noted,
-    Origin, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow,
-    VersionChange, VersionRow, Which,
+    AccessKeyRow, Batch, BucketRow, Changed, Checkup, Committed, Condemned, CopyError, Credential, DirectiveRow, DirectoryChanges, Engine,
+    EngineError, EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow,
+    Noted, Origin, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow,
+    UploadRow, VersionChange, VersionRow, Which,
 };
 use crate::domain::{
     BlobId, BucketId, BucketName, ByteRange, Clock, EntryId, EventKeyId, KekPurpose, Location, NodeId, PrincipalId, RunId, Standing,
@@ -253,6 +254,14 @@ impl Engine for PostgresEngine {
         self.write((row, events), |session, (row, events)| people::update_access_key(session, row, events).boxed()).await
     }
 
+    async fn directives(&self, tenant: TenantId, mark: u64, limit: usize) -> Result<Vec<DirectiveRow>, EngineError> {
+        self.read(move |session| directives::after(session, tenant, mark, limit).boxed()).await
+    }
+
+    async fn put_directives(&self, rows: Vec<DirectiveRow>, events: Events) -> Result<Changed, EngineError> {
+        self.write((rows, events), |session, (rows, events)| directives::put(session, rows, events).boxed()).await
+    }
+
     async fn create_bucket(&self, row: BucketRow, events: Events) -> Result<Changed, EngineError> {
         self.write((row, events), |session, (row, events)| buckets::create(session, row, events).boxed()).await
     }
@@ -291,6 +300,15 @@ impl Engine for PostgresEngine {
         self.read(move |session| {
             let asked = Arc::clone(&asked);
             async move { versions::of_entries(session, &asked, limit).await }.boxed()
+        })
+        .await
+    }
+
+    async fn versions_named(&self, versions: Vec<VersionId>) -> Result<Vec<VersionRow>, EngineError> {
+        let asked = Arc::new(versions);
+        self.read(move |session| {
+            let asked = Arc::clone(&asked);
+            async move { versions::named(session, &asked).await }.boxed()
         })
         .await
     }

@@ -1,7 +1,7 @@
 use crate::domain::{
-    AttemptId, BlobId, BucketId, BucketMode, BucketName, ChecksumAlgorithm, ChecksumType, ETag, EntryId, EventId, EventKeyId, KekPurpose,
-    KekState, Location, NodeId, PrincipalId, PrincipalKind, RecordClass, RecordState, Retention, RunId, Standing, StoreId, TenantId,
-    UploadId, UtcTime, VersionId, Versioning,
+    AttemptId, BlobId, BucketId, BucketMode, BucketName, ChecksumAlgorithm, ChecksumType, DirectiveKind, ETag, EntryId, EventId,
+    EventKeyId, KekPurpose, KekState, Location, NodeId, PrincipalId, PrincipalKind, RecordClass, RecordState, Retention, RunId, Standing,
+    StoreId, TenantId, UploadId, UtcTime, VersionId, Versioning,
 };
 
 /// A keyed equality token: HMAC-SHA-256 under the tenant's token secret. Equal values have equal tokens.
@@ -76,6 +76,27 @@ pub struct SecretRow {
     pub kek_version: u32,
     /// The wrapped secret.
     pub wrapped: Vec<u8>,
+}
+
+/// Something that a tenant has laid down about access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectiveRow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// What it is about.
+    pub kind: DirectiveKind,
+    /// The token of its name.
+    pub name: Token,
+    /// The index key version that sealed it and made the MAC.
+    pub kek_version: u32,
+    /// What is laid down, sealed.
+    pub sealed: Vec<u8>,
+    /// Counts the tenant's changes; given by the engine.
+    pub mark: u64,
+    /// Counts the changes of this row, from 1.
+    pub revision: u64,
+    /// Over everything above but the mark.
+    pub mac: RowMac,
 }
 
 /// One person, app, device or operator.

@@ -7,6 +7,7 @@ mod changes;
 mod checkpointer;
 mod condemned;
 mod copy;
+mod directives;
 mod directories;
 mod frames;
 mod jobs;
@@ -23,9 +24,9 @@ mod versions;
 mod writer;
 
 use super::{
-    AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DirectoryChanges, Engine, EngineError,
-    EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, Merged,
-    Noted, Origin, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow,
+    AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DirectiveRow, DirectoryChanges, Engine,
+    EngineError, EventKeyRow, Events, FoundEntry, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow,
+    Merged, Noted, Origin, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow,
     UploadRow, VersionChange, VersionRow, Which,
 };
 use crate::domain::{
@@ -285,6 +286,14 @@ impl Engine for SqliteEngine {
         self.write(move |db| people::update_access_key(db, &row, &events)).await
     }
 
+    async fn directives(&self, tenant: TenantId, mark: u64, limit: usize) -> Result<Vec<DirectiveRow>, EngineError> {
+        self.readers.look(|db| directives::after(db, tenant, mark, limit))
+    }
+
+    async fn put_directives(&self, rows: Vec<DirectiveRow>, events: Events) -> Result<Changed, EngineError> {
+        self.write(move |db| directives::put(db, &rows, &events)).await
+    }
+
     async fn create_bucket(&self, row: BucketRow, events: Events) -> Result<Changed, EngineError> {
         self.write(move |db| buckets::create(db, &row, &events)).await
     }
@@ -315,6 +324,10 @@ impl Engine for SqliteEngine {
 
     async fn versions_of(&self, entries: Vec<EntryId>, limit: usize) -> Result<Vec<VersionRow>, EngineError> {
         self.readers.scan(move |db| versions::of_entries(db, &entries, limit)).await
+    }
+
+    async fn versions_named(&self, versions: Vec<VersionId>) -> Result<Vec<VersionRow>, EngineError> {
+        self.readers.scan(move |db| versions::named(db, &versions)).await
     }
 
     async fn parts(&self, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError> {

@@ -2,6 +2,7 @@
 //! come back.
 
 pub(super) mod buckets;
+pub(super) mod directives;
 pub(super) mod directories;
 pub(super) mod frames;
 pub(super) mod jobs;

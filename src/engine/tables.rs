@@ -114,6 +114,20 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "directives",
+        key: &["tenant", "kind", "name"],
+        columns: &[
+            column("tenant", Bytes),
+            column("kind", Number),
+            column("name", Bytes),
+            column("kek_version", Number),
+            column("sealed", Bytes),
+            column("mark", Number),
+            column("revision", Number),
+            column("mac", Bytes),
+        ],
+    },
+    Table {
         name: "buckets",
         key: &["id"],
         columns: &[

@@ -1,6 +1,7 @@
+use super::principal::ProvenBy;
 use super::{Presented, Principal, row_mac};
 use crate::domain::{Clock, Profile, Standing, UtcTime, limits};
-use crate::engine::{Credential, Engine, EngineError};
+use crate::engine::{Credential, Engine, EngineError, PrincipalRow};
 use crate::leases::{LeaseError, Leases};
 use crate::seal::Context;
 use moka::sync::Cache;
@@ -49,6 +50,8 @@ pub struct Authenticator {
     /// Counts the changes of people: what was read before one is not remembered after it, also where reading took until
     /// then.
     generation: AtomicU64,
+    /// Gives each principal that is checked a number of its own: what is remembered of one is never another's.
+    serials: AtomicU64,
 }
 
 impl std::fmt::Debug for Authenticator {
@@ -62,7 +65,7 @@ impl Authenticator {
     #[must_use]
     pub fn new(engine: Arc<dyn Engine>, leases: Arc<Leases>, clock: Arc<dyn Clock>) -> Self {
         let known = Cache::builder().max_capacity(limits::CREDENTIAL_CACHE_MAX).time_to_live(limits::CREDENTIAL_CACHE_LIFE).build();
-        Self { engine, leases, clock, known, generation: AtomicU64::new(0) }
+        Self { engine, leases, clock, known, generation: AtomicU64::new(0), serials: AtomicU64::new(0) }
     }
 
     /// The secret half of `access_key`, to check a signature with.
@@ -112,6 +115,21 @@ impl Authenticator {
         Ok(known)
     }
 
+    /// A principal as its row describes it, who has shown no credential.
+    pub(super) fn described(&self, row: PrincipalRow, profile: Profile) -> Principal {
+        Principal {
+            id: row.id,
+            tenant: row.tenant,
+            name: row.name,
+            kind: row.kind,
+            profile,
+            access_key: String::new(),
+            proven_by: ProvenBy::AccessKey,
+            factors: 1,
+            serial: self.serials.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
     async fn look_up(&self, access_key: &str, generation: u64) -> Result<Known, Unauthenticated> {
         let found = self.engine.credential(access_key).await?.ok_or(Unauthenticated::Unknown)?;
         let Credential { key, principal, tenant } = found;
@@ -137,14 +155,7 @@ impl Authenticator {
         let context = Context::profile(tenant.id, principal.id, principal.revision);
         let profile = principal_sealer.attributes.open(&context, &principal.sealed_profile).map_err(|_| damaged("principals"))?;
         let profile: Profile = serde_json::from_slice(&profile).map_err(|_| damaged("principals"))?;
-        let who = Principal {
-            id: principal.id,
-            tenant: tenant.id,
-            name: principal.name,
-            kind: principal.kind,
-            profile,
-            access_key: key.access_key,
-        };
+        let who = Principal { access_key: key.access_key, ..self.described(principal, profile) };
         Ok(Known { generation, secret: Zeroizing::new(secret), principal: Arc::new(who), expires: key.expires })
     }
 }

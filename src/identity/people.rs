@@ -1,4 +1,4 @@
-use super::{Authenticator, row_mac};
+use super::{Authenticator, Principal, row_mac};
 use crate::domain::{Clock, PrincipalId, PrincipalKind, Profile, Standing, TenantId, UtcTime};
 use crate::engine::{AccessKeyRow, Changed, Engine, EngineError, Events, PrincipalRow, RowMac};
 use crate::leases::{IndexKeys, LeaseError, Leases};
@@ -180,6 +180,16 @@ impl People {
     pub async fn principal(&self, tenant: TenantId, name: &str) -> Result<Person, PeopleError> {
         let (row, profile) = self.row(tenant, name).await?;
         Ok(person(row, profile))
+    }
+
+    /// The principal of that name as the rules see it who signs with a credential. Good for questions about it: nobody is
+    /// let in by it.
+    ///
+    /// # Errors
+    /// [`PeopleError::NoPrincipal`] when there is none.
+    pub async fn as_principal(&self, tenant: TenantId, name: &str) -> Result<Principal, PeopleError> {
+        let (row, profile) = self.row(tenant, name).await?;
+        Ok(self.authenticator.described(row, profile))
     }
 
     /// Lets everyone of a tenant in or keeps them out.

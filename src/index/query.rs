@@ -147,6 +147,8 @@ pub enum UploadItem {
         created: UtcTime,
         /// The checksum that the client announced.
         checksum: Option<(crate::domain::ChecksumAlgorithm, crate::domain::ChecksumType)>,
+        /// What policy looks at of it.
+        facts: super::EntryFacts,
     },
     /// A common prefix.
     Prefix(String),

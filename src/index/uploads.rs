@@ -1,6 +1,6 @@
 use super::rollup::Rollup;
 use super::upload::opened_upload;
-use super::{Bucket, IndexError, TenantIndex, Upload, UploadItem, UploadsPage, UploadsQuery};
+use super::{Bucket, EntryFacts, IndexError, TenantIndex, Upload, UploadItem, UploadsPage, UploadsQuery};
 use crate::domain::{UploadId, limits};
 use crate::engine::UploadRow;
 use crate::leases::IndexKeys;
@@ -18,7 +18,7 @@ impl TenantIndex<'_> {
         let mut uploads = opened(&keys, bucket, rows).await?;
         uploads.retain(|upload| key(upload).starts_with(&query.prefix));
         uploads.sort_by(|one, other| order(one).cmp(&order(other)));
-        Ok(page(&uploads, query))
+        Ok(page(&uploads, (bucket, query)))
     }
 }
 
@@ -30,7 +30,7 @@ fn order(upload: &Upload) -> (&str, crate::domain::UtcTime, UploadId) {
     (key(upload), upload.created(), upload.id())
 }
 
-fn page(uploads: &[Upload], query: &UploadsQuery) -> UploadsPage {
+fn page(uploads: &[Upload], (bucket, query): (&Bucket, &UploadsQuery)) -> UploadsPage {
     let mut page = UploadsPage::default();
     if query.limit == 0 {
         return page;
@@ -45,7 +45,7 @@ fn page(uploads: &[Upload], query: &UploadsQuery) -> UploadsPage {
             page.more = true;
             break;
         }
-        page.items.push(common.map_or_else(|| item(upload), |common| UploadItem::Prefix(common.to_owned())));
+        page.items.push(common.map_or_else(|| item(upload, bucket), |common| UploadItem::Prefix(common.to_owned())));
     }
     page.last = page.items.last().map(|item| match item {
         UploadItem::Prefix(prefix) => (prefix.clone(), None),
@@ -68,13 +68,24 @@ fn from_marker<'u>(uploads: &'u [Upload], query: &UploadsQuery, rollup: Rollup<'
     uploads.get(start..).unwrap_or_default()
 }
 
-fn item(upload: &Upload) -> UploadItem {
+fn item(upload: &Upload, bucket: &Bucket) -> UploadItem {
     UploadItem::Upload {
         key: key(upload).to_owned(),
         id: upload.id(),
         initiator: upload.initiator(),
         created: upload.created(),
         checksum: upload.checksum(),
+        facts: facts_of(upload, bucket),
+    }
+}
+
+fn facts_of(upload: &Upload, bucket: &Bucket) -> EntryFacts {
+    let facts = &upload.attributes().facts;
+    EntryFacts {
+        class: facts.class.clone().or_else(|| bucket.default_class.clone()),
+        state: upload.state(),
+        patient: facts.patient.clone(),
+        department: facts.department.clone(),
     }
 }
 

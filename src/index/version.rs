@@ -66,7 +66,7 @@ impl TenantIndex<'_> {
 
 const TAMPERED: IndexError = IndexError::Tampered { table: "versions" };
 
-fn opened_attributes(key: &IndexKey, tenant: TenantId, row: &VersionRow) -> Result<Attributes, IndexError> {
+pub(super) fn opened_attributes(key: &IndexKey, tenant: TenantId, row: &VersionRow) -> Result<Attributes, IndexError> {
     let context = Context::attributes(tenant, row.bucket, row.id);
     sealed_json::open(&key.attributes, &context, &row.sealed_attributes).ok_or(TAMPERED)
 }

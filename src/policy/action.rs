@@ -82,6 +82,26 @@ action! {
     /// Search the audit log.
     ReadAudit, ReadAudit, TenantSubject, Receipt
 }
+action! {
+    /// Change what the tenant has laid down about access, or ask for such a change (AC-07).
+    ManagePolicy, ManagePolicy, TenantSubject, PendingEvent
+}
+action! {
+    /// See what the tenant has laid down about access.
+    ViewPolicy, ManagePolicy, TenantSubject, Receipt
+}
+action! {
+    /// Say who cares for a patient (AC-03).
+    ManageCare, ManageCare, TenantSubject, PendingEvent
+}
+action! {
+    /// Reach a patient's records in an emergency (BG-04).
+    BreakGlass, BreakGlass, TenantSubject, PendingEvent
+}
+action! {
+    /// Review what was done in emergencies (BG-05).
+    ReviewAccess, ReadAudit, TenantSubject, PendingEvent
+}
 
 /// One version, exactly as it was when the gate looked.
 #[derive(Debug)]
@@ -99,6 +119,8 @@ pub struct ReadSubject {
 pub struct ListSubject {
     /// Where.
     pub bucket: Bucket,
+    /// Which entries show.
+    pub filter: super::EntryFilter,
 }
 
 /// A key to be written, exactly as it was when the gate looked.

@@ -2,56 +2,49 @@ use super::action::{
     AbortUpload, Action, AddPart, Delete, DeleteSubject, List, ListBuckets, ListSubject, MakeBucket, MakeSubject, ManageBucket, Read,
     ReadAudit, ReadSubject, TagVersion, TenantSubject, UploadSubject, ViewBucket, ViewUpload, Write, WriteSubject,
 };
-use super::asked::{Asked, UNDECIDED};
-use super::rules::{self, Question};
-use super::{Admitted, Circumstances, Permitted, Reason, Refused};
+use super::asked::{Asked, UNDECIDED, traits_of, traits_of_upload};
+use super::judge::Judge;
+use super::listing::EntryFilter;
+use super::question::About;
+use super::rules::{self, Rules};
+use super::writing::{self, content_of};
+use super::{Admitted, Circumstances, Permitted, Reason, Refused, WriteIntent};
+use crate::access::Access;
 use crate::audit::{Actor, Event, EventKind, Journal, PendingEvent, Receipt, Subject, Verdict};
-use crate::domain::{
-    BucketMode, BucketName, ObjectKey, RecordClass, RecordState, Standing, UnmetWrite, UploadId, VersionId, Versioning, WriteCondition,
-};
+use crate::domain::{BucketName, Live, ObjectKey, Standing, UnmetWrite, UploadId, VersionId, Versioning, WriteCondition};
 use crate::engine::{EngineError, VersionKind, Which};
 use crate::identity::{Authenticator, Principal, Unauthenticated};
-use crate::index::{Bucket, Found, Index, IndexError, Upload, Version};
+use crate::index::{Bucket, Index, IndexError, Upload};
 use crate::leases::Monotonic;
 use std::sync::Arc;
-
-/// What a writer intends, as far as the decision depends on it.
-#[derive(Clone)]
-pub struct WriteIntent {
-    /// The state that the new version will have.
-    pub state: RecordState,
-    /// The class stated for it.
-    pub class: Option<RecordClass>,
-    /// The reason stated for replacing a finalised version.
-    pub change_reason: Option<String>,
-    /// The patient stated for it.
-    pub patient: Option<crate::domain::PatientId>,
-    /// What the caller wants of the key before.
-    pub condition: WriteCondition,
-}
-
-/// Hides what may tell of a patient.
-impl std::fmt::Debug for WriteIntent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WriteIntent").field("state", &self.state).field("class", &self.class).finish_non_exhaustive()
-    }
-}
 
 /// Decides, and records what it decided.
 #[derive(Debug)]
 pub struct Gate {
-    index: Arc<Index>,
-    journal: Arc<Journal>,
+    pub(super) index: Arc<Index>,
+    pub(super) journal: Arc<Journal>,
     people: Arc<Authenticator>,
     clock: Arc<dyn Monotonic>,
+    pub(super) judge: Judge,
 }
 
 impl Gate {
-    /// A gate that looks in `index` and records in `journal`. When a decision has become old by `clock`, it asks
-    /// `people` who somebody is by now.
+    /// A gate that decides by `rules` and what each tenant has laid down in `access`, looks in `index` and records in `journal`. When a decision has become old by `clock`,
+    /// it asks `people` who somebody is by now.
     #[must_use]
-    pub const fn new(index: Arc<Index>, journal: Arc<Journal>, people: Arc<Authenticator>, clock: Arc<dyn Monotonic>) -> Self {
-        Self { index, journal, people, clock }
+    pub fn new(
+        index: Arc<Index>,
+        journal: Arc<Journal>,
+        people: Arc<Authenticator>,
+        clock: Arc<dyn Monotonic>,
+        (rules, access): (Live<Rules>, Arc<Access>),
+    ) -> Self {
+        Self { index, journal, people, clock, judge: Judge::new(rules, access) }
+    }
+
+    pub(super) async fn asked<'a, A: Action>(&self, who: &Arc<Principal>, around: &'a Circumstances) -> Result<Asked<'a>, Refused> {
+        let law = self.judge.law(who.tenant()).await?;
+        Ok(Asked::new(A::RIGHT.name(), (who, around), (law, self.journal.now())))
     }
 
     /// Leave to read the version that `which` names. Not on record yet: see [`Permitted`].
@@ -96,10 +89,18 @@ impl Gate {
         bucket: &BucketName,
         prefix: &str,
     ) -> Result<Admitted<List>, Refused> {
-        let mut asked = Asked::new::<List>(who, around, bucket);
-        asked.subject.key = Some(prefix.to_owned());
-        let bucket = self.bucket::<List>(&asked, bucket).await?;
-        self.record(&asked, ListSubject { bucket }).await
+        let mut asked = self.asked::<List>(who, around).await?.within(bucket).at(prefix);
+        let bucket = self.bucket::<List>(&mut asked, bucket).await?;
+        let filter = EntryFilter {
+            who: Arc::clone(who),
+            law: asked.law.clone(),
+            now: asked.now,
+            bucket: bucket.name.clone(),
+            mode: bucket.mode,
+            purpose: around.purpose.or(who.profile().default_purpose),
+            source: around.source,
+        };
+        self.record(&asked, ListSubject { bucket, filter }).await
     }
 
     /// Leave to write a new version of a key, or to open an upload for one.
@@ -113,9 +114,8 @@ impl Gate {
         place: (&BucketName, &ObjectKey),
         intent: WriteIntent,
     ) -> Result<Admitted<Write>, Refused> {
-        let mut asked = Asked::new::<Write>(who, around, place.0);
-        asked.subject.key = Some(place.1.as_str().to_owned());
-        let bucket = self.bucket::<Write>(&asked, place.0).await?;
+        let mut asked = self.asked::<Write>(who, around).await?.within(place.0).at(place.1.as_str());
+        let bucket = self.bucket::<Write>(&mut asked, place.0).await?;
         self.write_in(asked, bucket, place.1, (intent, None)).await
     }
 
@@ -137,6 +137,8 @@ impl Gate {
             class: facts.class.clone(),
             change_reason: facts.change_reason.clone(),
             patient: facts.patient.clone(),
+            department: facts.department.clone(),
+            on_behalf_of: facts.on_behalf_of.clone(),
             condition,
         };
         self.write_in(asked, bucket, place.1, (intent, Some(upload))).await
@@ -149,11 +151,10 @@ impl Gate {
     /// [`Refused`], on record when it is a verdict.
     pub async fn write_again(&self, around: &Circumstances, before: Admitted<Write>) -> Result<Admitted<Write>, Refused> {
         let (before, subject, _superseded) = before.spend();
-        let mut asked = Asked::new::<Write>(&before, around, &subject.bucket.name);
-        asked.subject.key = Some(subject.key.as_str().to_owned());
+        let mut asked = self.asked::<Write>(&before, around).await?.within(&subject.bucket.name).at(subject.key.as_str());
         let who = self.still(&asked).await?;
-        asked.who = &who;
-        let bucket = self.bucket::<Write>(&asked, &subject.bucket.name).await?;
+        asked.who = Arc::clone(&who);
+        let bucket = self.bucket::<Write>(&mut asked, &subject.bucket.name).await?;
         if bucket.id != subject.bucket.id {
             // The bytes are sealed for the bucket that had this name before.
             return Err(self.absent(&asked, Refused::NoSuchBucket).await);
@@ -176,12 +177,11 @@ impl Gate {
     /// [`Refused`], on record when it is a verdict.
     pub async fn add_part_again(&self, around: &Circumstances, before: Admitted<AddPart>) -> Result<Admitted<AddPart>, Refused> {
         let (before, subject, _superseded) = before.spend();
-        let mut asked = Asked::new::<AddPart>(&before, around, &subject.bucket.name);
-        asked.subject.key = Some(subject.upload.attributes().key.clone());
+        let mut asked = self.asked::<AddPart>(&before, around).await?.within(&subject.bucket.name).at(&subject.upload.attributes().key);
         asked.subject.upload = Some(subject.upload.id().to_string());
         let who = self.still(&asked).await?;
-        asked.who = &who;
-        let bucket = self.bucket::<AddPart>(&asked, &subject.bucket.name).await?;
+        asked.who = Arc::clone(&who);
+        let bucket = self.bucket::<AddPart>(&mut asked, &subject.bucket.name).await?;
         let upload = if bucket.id == subject.bucket.id {
             self.looked_up(&asked, self.index.of(who.tenant()).upload(&bucket, subject.upload.id()).await).await?
         } else {
@@ -195,7 +195,7 @@ impl Gate {
 
     /// Who asks, as they are by now.
     async fn still(&self, asked: &Asked<'_>) -> Result<Arc<Principal>, Refused> {
-        match self.people.still(asked.who).await {
+        match self.people.still(&asked.who).await {
             Ok(who) => Ok(who),
             Err(Unauthenticated::Unknown | Unauthenticated::NotInUse) => Err(self.forbid(asked, Reason::CredentialEnded).await),
             Err(Unauthenticated::Engine(error)) => Err(IndexError::from(error).into()),
@@ -260,9 +260,8 @@ impl Gate {
         place: (&BucketName, &ObjectKey),
         which: Which,
     ) -> Result<Admitted<Delete>, Refused> {
-        let mut asked = Asked::new::<Delete>(who, around, place.0);
-        asked.subject.key = Some(place.1.as_str().to_owned());
-        let bucket = self.bucket::<Delete>(&asked, place.0).await?;
+        let mut asked = self.asked::<Delete>(who, around).await?.within(place.0).at(place.1.as_str());
+        let bucket = self.bucket::<Delete>(&mut asked, place.0).await?;
         let was = self.looked_up(&asked, self.index.of(who.tenant()).find(&bucket, place.1, which).await).await?;
         asked.describe(was.version.as_ref());
         let hides = which == Which::Current && bucket.versioning != Versioning::Off;
@@ -270,6 +269,10 @@ impl Gate {
         if shown.is_none() && !asked.may_list() {
             // Deleting what is not there is no error, but it would tell that it is not there.
             return Err(self.absent(&asked, Refused::NoSuchKey { marker: None }).await);
+        }
+        if let Some(version) = content_of(&was) {
+            let decided = asked.decide(Delete::RIGHT, About::Record(&bucket.name, traits_of(&bucket, version)));
+            self.unless_forbidden(&asked, decided).await?;
         }
         // Neither a delete nor a marker takes a final version out of sight (AT-04, promise 9).
         if content_of(&was).is_some_and(|version| version.row.state.is_final()) {
@@ -296,8 +299,8 @@ impl Gate {
         around: &Circumstances,
         name: &BucketName,
     ) -> Result<Admitted<ViewBucket>, Refused> {
-        let asked = Asked::new::<ViewBucket>(who, around, name);
-        let bucket = self.bucket::<ViewBucket>(&asked, name).await?;
+        let mut asked = self.asked::<ViewBucket>(who, around).await?.within(name);
+        let bucket = self.bucket::<ViewBucket>(&mut asked, name).await?;
         self.record(&asked, bucket).await
     }
 
@@ -311,8 +314,8 @@ impl Gate {
         around: &Circumstances,
         name: &BucketName,
     ) -> Result<Admitted<ManageBucket>, Refused> {
-        let asked = Asked::new::<ManageBucket>(who, around, name);
-        let bucket = self.bucket::<ManageBucket>(&asked, name).await?;
+        let mut asked = self.asked::<ManageBucket>(who, around).await?.within(name);
+        let bucket = self.bucket::<ManageBucket>(&mut asked, name).await?;
         self.pend(&asked, bucket).await
     }
 
@@ -326,8 +329,8 @@ impl Gate {
         around: &Circumstances,
         name: &BucketName,
     ) -> Result<Admitted<MakeBucket>, Refused> {
-        let asked = Asked::new::<MakeBucket>(who, around, name);
-        if let Err(reason) = rules::decide(who, &Question { right: MakeBucket::RIGHT, bucket: Some(name) }) {
+        let mut asked = self.asked::<MakeBucket>(who, around).await?.within(name);
+        if let Err(reason) = asked.decide(MakeBucket::RIGHT, About::Bucket(name)) {
             return Err(self.forbid(&asked, reason).await);
         }
         self.pend(&asked, MakeSubject { name: name.clone() }).await
@@ -338,7 +341,7 @@ impl Gate {
     /// # Errors
     /// [`Refused::Unrecorded`].
     pub async fn list_buckets(&self, who: &Arc<Principal>, around: &Circumstances) -> Result<Admitted<ListBuckets>, Refused> {
-        let asked = Asked::of_tenant::<ListBuckets>(who, around);
+        let asked = self.asked::<ListBuckets>(who, around).await?;
         self.record(&asked, TenantSubject).await
     }
 
@@ -353,8 +356,8 @@ impl Gate {
     /// # Errors
     /// [`Refused`], on record when it is a verdict.
     pub async fn read_audit(&self, who: &Arc<Principal>, around: &Circumstances) -> Result<Admitted<ReadAudit>, Refused> {
-        let asked = Asked::of_tenant::<ReadAudit>(who, around);
-        if let Err(reason) = rules::decide(who, &Question { right: ReadAudit::RIGHT, bucket: None }) {
+        let mut asked = self.asked::<ReadAudit>(who, around).await?;
+        if let Err(reason) = asked.decide(ReadAudit::RIGHT, About::Tenant) {
             return Err(self.forbid(&asked, reason).await);
         }
         self.record(&asked, TenantSubject).await
@@ -374,13 +377,14 @@ impl Gate {
     ) -> Result<(), Refused> {
         let bucket = bucket.filter(|name| BucketName::parse(name).is_ok());
         let key = key.filter(|key| ObjectKey::parse(key).is_ok());
-        let asked = Asked { who, around, action: UNDECIDED, subject: Subject { bucket, key, ..Subject::default() } };
+        let mut asked = Asked::new(UNDECIDED, (who, around), (self.judge.law(who.tenant()).await?, self.journal.now()));
+        asked.subject = Subject { bucket, key, ..Subject::default() };
         self.note(&asked, Verdict::Refused, Some(reason)).await
     }
 
     /// Decides `A` in a bucket, then looks the bucket up: who may not act there learns nothing of it.
-    async fn bucket<A: Action>(&self, asked: &Asked<'_>, name: &BucketName) -> Result<Bucket, Refused> {
-        let decided = rules::decide(asked.who, &Question { right: A::RIGHT, bucket: Some(name) });
+    async fn bucket<A: Action>(&self, asked: &mut Asked<'_>, name: &BucketName) -> Result<Bucket, Refused> {
+        let decided = asked.decide(A::RIGHT, About::Bucket(name));
         let found = self.looked_up(asked, self.index.of(asked.who.tenant()).bucket(name).await).await?;
         match (decided, found) {
             (Err(reason), _) => Err(self.forbid(asked, reason).await),
@@ -397,16 +401,19 @@ impl Gate {
         place: (&BucketName, &ObjectKey),
         which: Which,
     ) -> Result<(Asked<'a>, ReadSubject), Refused> {
-        let mut asked = Asked::new::<A>(who, around, place.0);
-        asked.subject.key = Some(place.1.as_str().to_owned());
+        let mut asked = self.asked::<A>(who, around).await?.within(place.0).at(place.1.as_str());
         if let Which::Id(id) = which {
             asked.subject.version = Some(id.to_string());
         }
-        let bucket = self.bucket::<A>(&asked, place.0).await?;
+        let bucket = self.bucket::<A>(&mut asked, place.0).await?;
         let found = self.looked_up(&asked, self.index.of(who.tenant()).find(&bucket, place.1, which).await).await?;
         asked.describe(found.version.as_ref());
         match found.version {
-            Some(version) if version.row.kind == VersionKind::Content => Ok((asked, ReadSubject { bucket, key: place.1.clone(), version })),
+            Some(version) if version.row.kind == VersionKind::Content => {
+                let decided = asked.decide(A::RIGHT, About::Record(&bucket.name, traits_of(&bucket, &version)));
+                self.unless_forbidden(&asked, decided).await?;
+                Ok((asked, ReadSubject { bucket, key: place.1.clone(), version }))
+            }
             Some(marker) if which == Which::Current => Err(self.absent(&asked, Refused::NoSuchKey { marker: Some(marker.row.id) }).await),
             Some(marker) => Err(self.absent(&asked, Refused::IsDeleteMarker { version: marker.row.id }).await),
             None if which == Which::Current || found.entry.is_none() => Err(self.absent(&asked, Refused::NoSuchKey { marker: None }).await),
@@ -421,13 +428,17 @@ impl Gate {
         place: (&BucketName, &ObjectKey),
         id: UploadId,
     ) -> Result<(Asked<'a>, Bucket, Upload), Refused> {
-        let mut asked = Asked::new::<A>(who, around, place.0);
-        asked.subject.key = Some(place.1.as_str().to_owned());
+        let mut asked = self.asked::<A>(who, around).await?.within(place.0).at(place.1.as_str());
         asked.subject.upload = Some(id.to_string());
-        let bucket = self.bucket::<A>(&asked, place.0).await?;
+        let bucket = self.bucket::<A>(&mut asked, place.0).await?;
         let upload = self.looked_up(&asked, self.index.of(who.tenant()).upload(&bucket, id).await).await?;
         match upload.filter(|upload| upload.attributes().key == place.1.as_str()) {
-            Some(upload) => Ok((asked, bucket, upload)),
+            Some(upload) => {
+                asked.subject.patient.clone_from(&upload.attributes().facts.patient);
+                let decided = asked.decide(A::RIGHT, About::Record(&bucket.name, traits_of_upload(&bucket, &upload)));
+                self.unless_forbidden(&asked, decided).await?;
+                Ok((asked, bucket, upload))
+            }
             None => Err(self.absent(&asked, Refused::NoSuchUpload).await),
         }
     }
@@ -458,9 +469,8 @@ impl Gate {
         asked.subject.patient.clone_from(&intent.patient);
         asked.subject.class.clone_from(&intent.class);
         asked.subject.state = Some(intent.state.name().to_owned());
-        if let Err(reason) = judge_write(asked.who, &bucket, &intent, &was) {
-            return Err(self.forbid(asked, reason).await);
-        }
+        let judged = writing::judge(asked, &bucket, &intent, &was);
+        self.unless_forbidden(asked, judged).await?;
         if let Err(unmet) = intent.condition.check(content_of(&was).map(|version| version.row.etag)) {
             return Err(self.unmet(asked, unmet).await);
         }
@@ -468,16 +478,27 @@ impl Gate {
     }
 
     /// Records a permit now.
-    async fn record<A: Action<Record = Receipt>>(&self, asked: &Asked<'_>, subject: A::Subject) -> Result<Admitted<A>, Refused> {
+    pub(super) async fn record<A: Action<Record = Receipt>>(&self, asked: &Asked<'_>, subject: A::Subject) -> Result<Admitted<A>, Refused> {
         let pending = self.seal(asked, Verdict::Allowed, None).await?;
         let receipt = self.journal.append(pending).await?;
-        Ok(Admitted::new(Arc::clone(asked.who), subject, receipt, Arc::clone(&self.clock)))
+        Ok(Admitted::new(Arc::clone(&asked.who), subject, receipt, Arc::clone(&self.clock)))
     }
 
     /// Leaves the permit to the transaction of the change.
-    async fn pend<A: Action<Record = PendingEvent>>(&self, asked: &Asked<'_>, subject: A::Subject) -> Result<Admitted<A>, Refused> {
+    pub(super) async fn pend<A: Action<Record = PendingEvent>>(
+        &self,
+        asked: &Asked<'_>,
+        subject: A::Subject,
+    ) -> Result<Admitted<A>, Refused> {
         let pending = self.seal(asked, Verdict::Allowed, None).await?;
-        Ok(Admitted::new(Arc::clone(asked.who), subject, pending, Arc::clone(&self.clock)))
+        Ok(Admitted::new(Arc::clone(&asked.who), subject, pending, Arc::clone(&self.clock)))
+    }
+
+    pub(super) async fn unless_forbidden(&self, asked: &Asked<'_>, decided: Result<(), Reason>) -> Result<(), Refused> {
+        match decided {
+            Ok(()) => Ok(()),
+            Err(reason) => Err(self.forbid(asked, reason).await),
+        }
     }
 
     /// Records a refusal with its true reason, and tells the reason only to who may list the place.
@@ -516,7 +537,7 @@ impl Gate {
         Ok(found?)
     }
 
-    async fn note(&self, asked: &Asked<'_>, verdict: Verdict, reason: Option<&str>) -> Result<(), Refused> {
+    pub(super) async fn note(&self, asked: &Asked<'_>, verdict: Verdict, reason: Option<&str>) -> Result<(), Refused> {
         let pending = self.seal(asked, verdict, reason).await?;
         let _on_record: Receipt = self.journal.append(pending).await?;
         Ok(())
@@ -536,7 +557,7 @@ impl Gate {
                 display_name: profile.display_name.clone(),
                 kind: asked.who.kind(),
                 job_types: profile.job_types.clone(),
-                proven_by: "access-key".to_owned(),
+                proven_by: asked.who.proven_by().name().to_owned(),
                 credential: Some(asked.who.access_key().to_owned()),
             },
             action: asked.action.to_owned(),
@@ -544,6 +565,7 @@ impl Gate {
             subject: asked.subject.clone(),
             verdict,
             reason: reason.map(str::to_owned),
+            policies: asked.policies.iter().map(ToString::to_string).collect(),
             purpose: asked.around.purpose.or(profile.default_purpose),
             source: asked.around.source.map(|address| address.to_string()),
             user_agent: asked.around.user_agent.clone(),
@@ -551,27 +573,4 @@ impl Gate {
         };
         Ok(self.journal.seal(asked.who.tenant(), event).await?)
     }
-}
-
-/// The content that a key shows; a delete marker has none.
-fn content_of(was: &Found) -> Option<&Version> {
-    was.version.as_ref().filter(|version| version.row.kind == VersionKind::Content)
-}
-
-/// What a write must fulfil besides the right to write (AC-02, AT-01, AT-04).
-fn judge_write(who: &Principal, bucket: &Bucket, intent: &WriteIntent, was: &Found) -> Result<(), Reason> {
-    let parent = content_of(was).map(|version| version.row.state);
-    if bucket.mode == BucketMode::Plain && intent.state != RecordState::Draft {
-        return Err(Reason::NotARecordsBucket);
-    }
-    if bucket.mode == BucketMode::Records && intent.class.is_none() {
-        return Err(Reason::RecordClassRequired);
-    }
-    for right in rules::rights_of_write(intent.state, parent) {
-        rules::decide(who, &Question { right, bucket: Some(&bucket.name) })?;
-    }
-    if parent.is_some_and(RecordState::is_final) && intent.change_reason.is_none() {
-        return Err(Reason::ChangeReasonRequired);
-    }
-    Ok(())
 }

@@ -1,3 +1,4 @@
+use crate::access::AccessError;
 use crate::audit::JournalError;
 use crate::index::IndexError;
 
@@ -24,9 +25,61 @@ pub enum Reason {
     NotARecordsBucket,
     /// A records bucket always keeps its versions.
     VersioningAlwaysOn,
+    /// No job type of the caller may do this with records of this class (AC-01).
+    ClassNotAllowed,
+    /// The job type may only enter on behalf of somebody, who is not named (AT-09).
+    OnBehalfOfRequired,
+    /// Records of patients take a second factor (ID-03).
+    SecondFactorRequired,
+    /// A record of this class must name its patient (AC-03).
+    PatientRequired,
+    /// The caller does not care for the patient (AC-03).
+    NotInCareTeam,
+    /// Only named people may see this patient's records (AC-03).
+    PatientRestricted,
+    /// It takes another person than the one who asks (AC-07, BG-05).
+    SamePerson,
+    /// A policy of the tenant forbids it.
+    PolicyForbids,
+    /// A policy could not be asked, so nothing is permitted (promise 2).
+    PolicyFailed,
 }
 
 impl Reason {
+    const ALL: [Self; 19] = [
+        Self::NotGranted,
+        Self::BucketDisabled,
+        Self::CredentialEnded,
+        Self::OperatorNeverReads,
+        Self::VersionFinalized,
+        Self::ChangeReasonRequired,
+        Self::UnderRetention,
+        Self::RecordClassRequired,
+        Self::NotARecordsBucket,
+        Self::VersioningAlwaysOn,
+        Self::ClassNotAllowed,
+        Self::OnBehalfOfRequired,
+        Self::SecondFactorRequired,
+        Self::PatientRequired,
+        Self::NotInCareTeam,
+        Self::PatientRestricted,
+        Self::SamePerson,
+        Self::PolicyForbids,
+        Self::PolicyFailed,
+    ];
+
+    /// The reason with this code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
+    /// Whether it is what the request lacks, rather than what the caller may not do.
+    #[must_use]
+    pub const fn is_of_request(self) -> bool {
+        matches!(self, Self::RecordClassRequired | Self::PatientRequired | Self::OnBehalfOfRequired)
+    }
+
     /// The code that callers, logs and tests know.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -41,6 +94,15 @@ impl Reason {
             Self::RecordClassRequired => "record-class-required",
             Self::NotARecordsBucket => "not-a-records-bucket",
             Self::VersioningAlwaysOn => "versioning-always-on",
+            Self::ClassNotAllowed => "class-not-allowed",
+            Self::OnBehalfOfRequired => "on-behalf-of-required",
+            Self::SecondFactorRequired => "second-factor-required",
+            Self::PatientRequired => "patient-required",
+            Self::NotInCareTeam => "not-in-care-team",
+            Self::PatientRestricted => "patient-restricted",
+            Self::SamePerson => "same-person",
+            Self::PolicyForbids => "policy-forbids",
+            Self::PolicyFailed => "policy-failed",
         }
     }
 }
@@ -82,6 +144,9 @@ pub enum Refused {
     /// What is asked for cannot be looked up.
     #[error("it cannot be looked up")]
     Index(#[from] IndexError),
+    /// What the tenant has laid down about access cannot be had, so nothing is decided (promise 2).
+    #[error("access cannot be decided")]
+    Undecided(#[from] AccessError),
     /// The verdict could not be put on record, so nothing may happen.
     #[error("the verdict could not be recorded")]
     Unrecorded(#[from] JournalError),
@@ -91,6 +156,6 @@ impl Refused {
     /// Whether it is a verdict, which is on record; the others say that none could be found or recorded.
     #[must_use]
     pub const fn is_verdict(&self) -> bool {
-        !matches!(self, Self::Index(_) | Self::Unrecorded(_))
+        !matches!(self, Self::Index(_) | Self::Undecided(_) | Self::Unrecorded(_))
     }
 }

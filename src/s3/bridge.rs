@@ -15,8 +15,10 @@ use super::service::Service;
 use crate::domain::{BucketName, limits};
 use crate::identity::{Authenticator, Presented, Principal};
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
-use http::{Extensions, HeaderMap, Method, Request, Uri};
+use http::{Extensions, HeaderMap, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{Credentials, S3Auth, SecretKey};
 use s3s::config::{S3Config, StaticConfigProvider};
@@ -126,6 +128,26 @@ impl Door {
     }
 }
 
+/// A document for the gateway's own API, as it was signed.
+///
+/// # Errors
+/// `MaxMessageLengthExceeded` for one that is too long; `XAmzContentSHA256Mismatch` for another than the one signed.
+async fn whole(body: Body, headers: &HeaderMap) -> Result<Bytes, Fault> {
+    let collected = Limited::new(body, limits::API_BODY_BYTES_MAX).collect().await;
+    let document = collected.map_err(|error| match error.is::<LengthLimitError>() {
+        true => Fault::new(S3ErrorCode::MaxMessageLengthExceeded, "Your request was too big."),
+        false => Fault::new(S3ErrorCode::IncompleteBody, "The body could not be read, or is not the one that was signed."),
+    })?;
+    let document = document.to_bytes();
+    let stated = headers.get("x-amz-content-sha256").and_then(|value| hex::decode(value.as_bytes()).ok());
+    let made = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &document);
+    if stated.is_some_and(|stated| stated != made.as_ref()) {
+        let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
+        return Err(Fault::custom("XAmzContentSHA256Mismatch", StatusCode::BAD_REQUEST, message));
+    }
+    Ok(document)
+}
+
 fn arrived(extensions: &Extensions) -> S3Result<Arrival> {
     let denied = || Fault::new(S3ErrorCode::AccessDenied, "Access Denied").to_error();
     extensions.get::<Arrival>().cloned().ok_or_else(denied)
@@ -195,11 +217,12 @@ impl Detours {
 
     async fn own(&self, request: S3Request<Body>, arrival: &Arrival) -> Answer<Body> {
         let who = self.door.admit(request.credentials.as_ref(), Some("Native"), arrival).await?;
+        let body = whole(request.input, &request.headers).await?;
         let mut own = Request::new(());
         *own.method_mut() = request.method;
         *own.uri_mut() = request.uri;
         *own.headers_mut() = request.headers;
-        let answer = (self.native)(who, own.into_parts().0, (arrival.request, arrival.source)).await;
+        let answer = (self.native)(who, (own.into_parts().0, body), (arrival.request, arrival.source)).await;
         arrival.exchange.answer_as_is();
         let (parts, body) = answer.into_parts();
         let mut response = S3Response::with_headers(Body::from(body), parts.headers);

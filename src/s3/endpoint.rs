@@ -31,7 +31,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Answers requests to the gateway's own paths under `/-/`, of someone who was identified.
-pub type Native = Arc<dyn Fn(Arc<Principal>, Parts, (EventId, Option<IpAddr>)) -> BoxFuture<'static, Response<Bytes>> + Send + Sync>;
+pub type Native =
+    Arc<dyn Fn(Arc<Principal>, (Parts, Bytes), (EventId, Option<IpAddr>)) -> BoxFuture<'static, Response<Bytes>> + Send + Sync>;
 
 /// What the S3 front is made of.
 pub struct Front {

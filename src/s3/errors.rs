@@ -3,6 +3,7 @@
 
 use super::chunks::ChunkFault;
 use super::fault::{Fault, HOZON_REASON};
+use crate::access::AccessError;
 use crate::audit::JournalError;
 use crate::blob::BlobError;
 use crate::domain::{ChecksumAlgorithm, Unmet, causes, limits};
@@ -109,6 +110,9 @@ impl From<JournalError> for Fault {
 impl From<Refused> for Fault {
     fn from(refused: Refused) -> Self {
         match refused {
+            Refused::Forbidden { reason: Some(reason) } if reason.is_of_request() => {
+                Fault::new(Code::InvalidRequest, "The record cannot be written as it is stated.").with(HOZON_REASON, reason.code())
+            }
             Refused::Forbidden { reason } => denied(reason),
             Refused::NoSuchBucket => no_such_bucket(),
             Refused::NoSuchKey { marker: None } => no_such_key(),
@@ -125,6 +129,9 @@ impl From<Refused> for Fault {
             Refused::NoSuchUpload => no_such_upload(),
             Refused::ConditionFailed => precondition("If-Match or If-None-Match"),
             Refused::Index(error) => error.into(),
+            Refused::Undecided(AccessError::Lease(error)) => error.into(),
+            Refused::Undecided(AccessError::Engine(error)) => error.into(),
+            Refused::Undecided(error) => unavailable("policy", &error),
             Refused::Unrecorded(error) => error.into(),
         }
     }

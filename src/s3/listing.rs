@@ -262,7 +262,7 @@ fn shown_marker(item: VersionItem, names: &Names, owner: &dto::Owner) -> Option<
 }
 
 fn shown_upload(item: UploadItem, names: &Names, owner: &dto::Owner) -> Option<MultipartUpload> {
-    let UploadItem::Upload { key, id, initiator, created, checksum } = item else { return None };
+    let UploadItem::Upload { key, id, initiator, created, checksum, .. } = item else { return None };
     let initiator = initiator.to_string();
     Some(MultipartUpload {
         key: Some(names.write(&key)),

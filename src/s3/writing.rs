@@ -39,6 +39,8 @@ impl Described {
             class: facts.class.clone(),
             change_reason: facts.change_reason.clone(),
             patient: facts.patient.clone(),
+            department: facts.department.clone(),
+            on_behalf_of: facts.on_behalf_of.clone(),
             condition: self.condition,
         }
     }

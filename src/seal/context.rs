@@ -1,5 +1,5 @@
 use super::{PlaceOfPart, PlaceOfRun, RunExtent, framing};
-use crate::domain::{BucketId, ChainId, EventId, EventKeyId, KekPurpose, PrincipalId, TenantId, UploadId, VersionId};
+use crate::domain::{BucketId, ChainId, DirectiveKind, EventId, EventKeyId, KekPurpose, PrincipalId, TenantId, UploadId, VersionId};
 use std::fmt;
 
 /// What a ciphertext is bound to: the kind of thing it is and the place it belongs to.
@@ -53,6 +53,18 @@ impl Context {
     #[must_use]
     pub fn profile(tenant: TenantId, principal: PrincipalId, revision: u64) -> Self {
         Self::new("profile", &[tenant.as_bytes(), principal.as_bytes(), &revision.to_be_bytes()])
+    }
+
+    /// Something sealed that a tenant has laid down about access, at one revision of its row.
+    #[must_use]
+    pub fn directive(tenant: TenantId, kind: DirectiveKind, (name, revision): (&[u8; 32], u64)) -> Self {
+        Self::new("directive", &[tenant.as_bytes(), &[kind as u8], name, &revision.to_be_bytes()])
+    }
+
+    /// A session credential of a tenant.
+    #[must_use]
+    pub fn session(tenant: TenantId) -> Self {
+        Self::new("session", &[tenant.as_bytes()])
     }
 
     /// The sealed attributes of a version.

@@ -12,6 +12,8 @@ pub enum TokenKind {
     Directory,
     /// A patient id; the scope is the tenant.
     Patient,
+    /// The name of something laid down about access; the scope is the tenant.
+    Directive,
 }
 
 impl TokenKind {
@@ -21,6 +23,7 @@ impl TokenKind {
             Self::Key => b"key",
             Self::Directory => b"directory",
             Self::Patient => b"patient",
+            Self::Directive => b"directive",
         }
     }
 }

@@ -1,5 +1,5 @@
-// error[E0451]
-// Principal` are private
+// error: cannot construct `hozon
+// cannot construct `hozon::identity::Principal` with struct literal syntax due to private fields
 use hozon::domain::{PrincipalId, PrincipalKind, Profile, TenantId};
 use hozon::identity::Principal;
 

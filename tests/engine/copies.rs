@@ -24,6 +24,7 @@ pub(crate) async fn fill(engine: &Arc<dyn Engine>) {
     people::a_credential_brings_its_principal_and_tenant(Arc::clone(engine)).await;
     crate::journal::an_event_key_is_written_once_with_its_first_event(Arc::clone(engine)).await;
     crate::uploads::a_completed_upload_keeps_the_parts_it_uses_and_condemns_the_rest(Arc::clone(engine)).await;
+    crate::directives::what_is_laid_down_is_found_by_its_mark(Arc::clone(engine)).await;
     let mut runner = TestRunner::deterministic();
     for _sequence in 0..3 {
         let steps = model::steps().new_tree(&mut runner).unwrap().current();

@@ -131,6 +131,9 @@ pub(crate) async fn versions_of_several_entries_come_entry_by_entry(engine: Arc<
     assert_eq!(engine.versions_of(asked.clone(), 3).await.unwrap(), both[..3]);
     assert_eq!(engine.versions_of(asked, 2).await.unwrap(), both[..2]);
     assert!(engine.versions_of(Vec::new(), 9).await.unwrap().is_empty());
+    let named = engine.versions_named(vec![both[3].id, VersionId::random(), both[0].id]).await.unwrap();
+    assert_eq!(named.len(), 2);
+    assert!(named.contains(&both[0]) && named.contains(&both[3]));
 }
 
 pub(crate) async fn a_key_that_exists_cannot_be_inserted_again(engine: Arc<dyn Engine>) {

@@ -6,10 +6,10 @@ use hozon::domain::{
     UploadId, UtcTime, VersionId,
 };
 use hozon::engine::{
-    AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DekRow, DirectoryChanges, DirectoryRow, Engine,
-    EngineError, EntryChange, EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, FrameKey, FrameRow, FrameTotals, JobKind, JobOrder,
-    JobRow, JobSave, JournalRow, KekRow, Noted, Nullness, PartRow, PrincipalRow, ProviderLogRow, RunRow, SecretKind, SecretRow, StoreRow,
-    TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionKind, VersionRow, Which,
+    AccessKeyRow, Batch, BucketRow, Changed, Committed, Condemned, CopyError, Credential, DekRow, DirectiveRow, DirectoryChanges,
+    DirectoryRow, Engine, EngineError, EntryChange, EntryRow, EventKeyRow, Events, FoundEntry, FoundVersion, FrameKey, FrameRow,
+    FrameTotals, JobKind, JobOrder, JobRow, JobSave, JournalRow, KekRow, Noted, Nullness, PartRow, PrincipalRow, ProviderLogRow, RunRow,
+    SecretKind, SecretRow, StoreRow, TenantRow, Token, UploadPartRow, UploadRow, VersionChange, VersionKind, VersionRow, Which,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
@@ -198,6 +198,12 @@ impl Engine for Memory {
     async fn secrets(&self, tenant: TenantId, kind: SecretKind) -> Answer<Vec<SecretRow>> {
         Ok(self.tables().secrets.iter().filter(|s| s.tenant == tenant && s.kind == kind).cloned().collect())
     }
+    async fn directives(&self, _: TenantId, _: u64, _: usize) -> Answer<Vec<DirectiveRow>> {
+        Err(EngineError::Unavailable)
+    }
+    async fn put_directives(&self, _: Vec<DirectiveRow>, _: Events) -> Answer<Changed> {
+        Err(EngineError::Unavailable)
+    }
     async fn create_bucket(&self, row: BucketRow, _events: Events) -> Answer<Changed> {
         let mut tables = self.tables();
         if tables.buckets.iter().any(|b| b.tenant == row.tenant && b.name == row.name) {
@@ -274,6 +280,10 @@ impl Engine for Memory {
     async fn versions_of(&self, entries: Vec<EntryId>, limit: usize) -> Answer<Vec<VersionRow>> {
         let tables = self.tables();
         Ok(entries.into_iter().flat_map(|entry| tables.versions_of(entry)).take(limit).collect())
+    }
+    async fn versions_named(&self, versions: Vec<VersionId>) -> Answer<Vec<VersionRow>> {
+        let tables = self.tables();
+        Ok(versions.iter().filter_map(|id| tables.versions.get(id).cloned()).collect())
     }
     async fn begin_run(&self, bucket: BucketId, directory: Token, run: RunId) -> Answer<Changed> {
         let mut tables = self.tables();

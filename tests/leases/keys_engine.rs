@@ -84,6 +84,12 @@ impl Engine for KeysEngine {
     async fn update_access_key(&self, _: AccessKeyRow, _: Events) -> Result<Changed, EngineError> {
         no()
     }
+    async fn directives(&self, _: TenantId, _: u64, _: usize) -> Result<Vec<DirectiveRow>, EngineError> {
+        no()
+    }
+    async fn put_directives(&self, _: Vec<DirectiveRow>, _: Events) -> Result<Changed, EngineError> {
+        no()
+    }
     async fn create_bucket(&self, _: BucketRow, _: Events) -> Result<Changed, EngineError> {
         no()
     }
@@ -103,6 +109,9 @@ impl Engine for KeysEngine {
         no()
     }
     async fn versions(&self, _: EntryId, _: Option<u64>, _: usize) -> Result<Vec<VersionRow>, EngineError> {
+        no()
+    }
+    async fn versions_named(&self, _: Vec<VersionId>) -> Result<Vec<VersionRow>, EngineError> {
         no()
     }
     async fn versions_of(&self, _: Vec<EntryId>, _: usize) -> Result<Vec<VersionRow>, EngineError> {

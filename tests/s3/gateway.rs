@@ -3,9 +3,11 @@
 use crate::signing::{Key, sha256, stamp, uri};
 use bytes::Bytes;
 use futures::FutureExt;
+use hozon::access::Access;
+use hozon::api::Api;
 use hozon::audit::{Event, Journal, OutcomeLog, ProviderLog};
 use hozon::blob::{BlobSettings, BlobStore};
-use hozon::domain::{Clock, Grant, Live, NodeId, PrincipalKind, Profile, RecordClasses, Right, SystemClock, TenantId, limits};
+use hozon::domain::{Clock, Factors, Grant, Live, NodeId, PrincipalKind, Profile, RecordClasses, Right, SystemClock, TenantId, limits};
 use hozon::engine::{Engine, Events, SqliteEngine, SqliteSettings};
 use hozon::identity::{Authenticator, NewPrincipal, People};
 use hozon::index::Index;
@@ -13,9 +15,11 @@ use hozon::keys::Keyring;
 use hozon::leases::{LeaseSettings, Leases, ManualMonotonic, Monotonic, SystemMonotonic};
 use hozon::meters::{Meters, Observed};
 use hozon::objects::Objects;
-use hozon::policy::Gate;
+use hozon::oversight::Oversight;
+use hozon::policy::{Basis, Gate, Rules};
+use hozon::report::AccessLog;
 use hozon::root::{Protection, Root};
-use hozon::s3::{self, Endpoint, Front, RateSettings, Rates};
+use hozon::s3::{self, Endpoint, Front, Native, RateSettings, Rates};
 use hozon::seal::{Aead, PlainPool};
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -27,11 +31,13 @@ use std::time::Duration;
 /// A whole gateway. Its files go when it is dropped.
 pub(crate) struct Gateway {
     pub(crate) endpoint: Endpoint,
-    pub(crate) people: People,
+    pub(crate) people: Arc<People>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) index: Arc<Index>,
     pub(crate) classes: Live<RecordClasses>,
     pub(crate) rates: Rates,
+    pub(crate) rules: Live<Rules>,
+    pub(crate) basis: Basis,
     pub(crate) leases: Arc<Leases>,
     /// How old the gate takes its decisions to be.
     pub(crate) decisions: Arc<ManualMonotonic>,
@@ -68,6 +74,30 @@ pub(crate) struct Told {
     pub(crate) operation: &'static str,
 }
 
+/// What the shipped rules rest on, for who has shown one factor.
+fn basis(directory: &std::path::Path) -> Basis {
+    std::fs::write(directory.join("hozon.toml"), "").unwrap();
+    let settings = hozon::config::read(&directory.join("hozon.toml"), std::iter::empty()).unwrap();
+    let (grid, classes, job_types) = (settings.access_grid, settings.record_classes, settings.job_types);
+    Basis { grid, classes, job_types, factors: Factors::One }
+}
+
+/// The gateway's own API; beside it paths that only say who asks.
+fn native(gate: Arc<Gate>, (journal, people, access, clock): (&Arc<Journal>, &Arc<People>, &Arc<Access>, &Arc<dyn Clock>)) -> Native {
+    let oversight = Oversight { gate: Arc::clone(&gate), people: Arc::clone(people), access: Arc::clone(access), clock: Arc::clone(clock) };
+    let api = Arc::new(Api::new(gate, AccessLog::new(Arc::clone(journal)), oversight));
+    Arc::new(move |who, (parts, body), origin| {
+        let api = Arc::clone(&api);
+        async move {
+            match parts.uri.path().starts_with("/-/v1/") {
+                true => api.answer(who, (&parts, &body), origin).await,
+                false => Response::new(Bytes::from(format!("{} {}", who.name(), parts.uri.path()))),
+            }
+        }
+        .boxed()
+    })
+}
+
 impl Gateway {
     pub(crate) async fn start() -> Self {
         Self::over(BlobStore::open(&BlobSettings::Memory).unwrap()).await
@@ -89,15 +119,16 @@ impl Gateway {
         let outcomes = OutcomeLog::start(Arc::clone(&journal), Arc::clone(&meters));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
-        let people = People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator));
-        std::fs::write(directory.path().join("hozon.toml"), "").unwrap();
-        let settings = hozon::config::read(&directory.path().join("hozon.toml"), std::iter::empty()).unwrap();
-        let classes = Live::new(settings.record_classes);
+        let people = Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
+        let basis = basis(directory.path());
+        let (classes, rules) = (Live::new(basis.classes.clone()), Live::new(Rules::new(basis.clone()).unwrap()));
         let decisions = Arc::new(ManualMonotonic::default());
-        let people_now = Arc::clone(&authenticator);
-        let gate = Gate::new(Arc::clone(&index), Arc::clone(&journal), people_now, Arc::clone(&decisions) as Arc<dyn Monotonic>);
+        let access = Arc::new(Access::new(Arc::clone(&engine), Arc::clone(&leases), Arc::new(SystemMonotonic::start())));
+        let law = (rules.clone(), Arc::clone(&access));
+        let aging = Arc::clone(&decisions) as Arc<dyn Monotonic>;
+        let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal), Arc::clone(&authenticator), aging, law));
         let objects = Objects {
-            gate: Arc::new(gate),
+            gate: Arc::clone(&gate),
             index: Arc::clone(&index),
             keys: Arc::new(Keyring::new(Arc::clone(&leases))),
             blobs: blobs.clone(),
@@ -108,6 +139,7 @@ impl Gateway {
             aead: Aead::AesGcm,
             pool: PlainPool::new(4, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
+        let native = native(gate, (&journal, &people, &access, &clock));
         let rates = Rates::new(RateSettings::default());
         let front = Front {
             objects,
@@ -118,12 +150,10 @@ impl Gateway {
             base_domains: vec!["localhost".to_owned()],
             presign_life_max: Live::new(Duration::from_secs(900)),
             rates: rates.clone(),
-            native: Arc::new(|who, parts, _| {
-                async move { Response::new(Bytes::from(format!("{} {}", who.name(), parts.uri.path()))) }.boxed()
-            }),
+            native,
         };
         let endpoint = s3::service(front).unwrap();
-        Self { endpoint, people, journal, index, classes, rates, leases, decisions, clock, directory, blobs, outcomes }
+        Self { endpoint, people, journal, index, classes, rates, rules, basis, leases, decisions, clock, directory, blobs, outcomes }
     }
 
     /// A new hospital.
@@ -131,11 +161,23 @@ impl Gateway {
         self.leases.create_tenant(name, None, self.clock.now()).await.unwrap().id
     }
 
-    /// Someone of a hospital with rights on a bucket, or on all with `*`.
+    /// A program of a hospital with rights on a bucket, or on all with `*`, which stands in for a physician.
     pub(crate) async fn person(&self, tenant: TenantId, name: &str, grants: &[(&str, &[Right])]) -> Person {
+        self.principal(tenant, name, (PrincipalKind::App, &["physician", "emt"]), grants).await
+    }
+
+    /// Someone of a hospital, of one kind and with these job types.
+    pub(crate) async fn principal(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        (kind, job_types): (PrincipalKind, &[&str]),
+        grants: &[(&str, &[Right])],
+    ) -> Person {
         let grants = grants.iter().map(|(bucket, rights)| Grant { bucket: (*bucket).to_owned(), rights: rights.to_vec() });
-        let profile = Profile { grants: grants.collect(), ..Profile::default() };
-        let new = NewPrincipal { name: name.to_owned(), kind: PrincipalKind::App, profile };
+        let job_types = job_types.iter().map(|job| (*job).to_owned()).collect();
+        let profile = Profile { grants: grants.collect(), job_types, ..Profile::default() };
+        let new = NewPrincipal { name: name.to_owned(), kind, profile };
         self.people.create_principal(tenant, new, Events::default()).await.unwrap();
         let (key, secret) =
             self.people.add_access_key(self.people.new_access_key(tenant, name, None).await.unwrap(), Events::default()).await.unwrap();

@@ -65,7 +65,7 @@ async fn a_suspended_bucket_writes_the_null_version() {
 async fn a_record_is_finalised_amended_and_never_deleted() {
     let (gateway, app) = Gateway::with_app().await;
     gateway.ask(&app, &Ask::put("/karte", "").with("x-amz-bucket-object-lock-enabled", "true")).await.good();
-    let record = || Ask::put("/karte/r", "finding").with("x-amz-meta-record-class", "chart.medical");
+    let record = || Ask::put("/karte/r", "finding").with("x-amz-meta-record-class", "chart.medical").with("x-amz-meta-patient-id", "0012");
     assert_eq!(gateway.ask(&app, &Ask::put("/karte/r", "v")).await.element("HozonReason").as_deref(), Some("record-class-required"));
     let done = gateway.ask(&app, &record().with("x-amz-meta-record-state", "final")).await.good();
     assert_eq!(done.header("x-hozon-record-state"), Some("finalized"));
@@ -107,7 +107,9 @@ async fn retention(gateway: &Gateway, who: &Person, key: &str) -> Option<Retenti
 async fn a_final_record_gets_the_term_of_its_class_and_a_draft_none() {
     let (gateway, app) = Gateway::with_app().await;
     gateway.ask(&app, &Ask::put("/karte", "").with("x-amz-bucket-object-lock-enabled", "true")).await.good();
-    let record = |key: &str, class: &str| Ask::put(&format!("/karte/{key}"), "finding").with("x-amz-meta-record-class", class);
+    let record = |key: &str, class: &str| {
+        Ask::put(&format!("/karte/{key}"), "finding").with("x-amz-meta-record-class", class).with("x-amz-meta-patient-id", "0012")
+    };
     let last = |key: &str, class: &str| record(key, class).with("x-amz-meta-record-state", "final");
     gateway.ask(&app, &record("draft", "emt.record")).await.good();
     assert_eq!(retention(&gateway, &app, "draft").await, None);
@@ -125,6 +127,7 @@ async fn a_final_record_gets_the_term_of_its_class_and_a_draft_none() {
 
     // An upload in parts becomes final with its Complete.
     let open = Ask::post("/karte/parts?uploads", "").with("x-amz-meta-record-class", "emt.record").with("x-amz-meta-record-state", "final");
+    let open = open.with("x-amz-meta-patient-id", "0012");
     let id = gateway.ask(&app, &open).await.good().element("UploadId").unwrap();
     let tag = gateway.ask(&app, &Ask::put(&format!("/karte/parts?partNumber=1&uploadId={id}"), "finding")).await.good();
     let tag = tag.header("etag").unwrap().to_owned();

@@ -4,12 +4,13 @@
 use super::fault::Fault;
 use super::given::given;
 use super::session::Session;
-use crate::domain::BucketId;
+use crate::domain::{BucketId, TenantId};
 
 /// What a lock is for: the high half of its number.
 const BUCKET: i64 = 1;
 const UPLOADS: i64 = 2;
 const BLOBS: i64 = 3;
+const DIRECTIVES: i64 = 4;
 
 /// The bucket stays as it is until the transaction ends, and so does what is condemned: for whatever names a blob.
 pub(super) const SHARE_BUCKET_AND_BLOBS: &str = "SELECT pg_advisory_xact_lock_shared($1)::text, pg_advisory_xact_lock_shared($2)::text";
@@ -33,6 +34,11 @@ pub(super) async fn share_bucket(session: &Session, bucket: BucketId) -> Result<
 /// Nobody else opens an upload in the bucket until the transaction ends.
 pub(super) async fn take_uploads(session: &Session, bucket: BucketId) -> Result<(), Fault> {
     take(session, number(UPLOADS, bucket.as_bytes())).await
+}
+
+/// Nobody else changes what the tenant has laid down until the transaction ends.
+pub(super) async fn take_directives(session: &Session, tenant: TenantId) -> Result<(), Fault> {
+    take(session, number(DIRECTIVES, tenant.as_bytes())).await
 }
 
 /// What is condemned stays as it is until the transaction ends.

@@ -15,9 +15,10 @@ const STEPS: [&str; KNOWN as usize] = [
     include_str!("../migrations/postgres/0001_first.sql"),
     include_str!("../migrations/postgres/0002_jobs.sql"),
     include_str!("../migrations/postgres/0003_changes.sql"),
+    include_str!("../migrations/postgres/0004_directives.sql"),
 ];
 /// The form of the tables that this program knows best.
-pub(super) const KNOWN: u32 = 3;
+pub(super) const KNOWN: u32 = 4;
 /// Names our advisory locks apart from those of others: "hzon".
 pub(super) const OURS: i64 = 0x687a_6f6e;
 

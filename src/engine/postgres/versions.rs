@@ -91,6 +91,12 @@ pub(super) async fn of_entries(session: &Session, entries: &[EntryId], limit: us
     session.all(sql, given![entries, limit], |row| version_of(&mut Cells::new(row, "versions"))).await
 }
 
+pub(super) async fn named(session: &Session, versions: &[VersionId]) -> Result<Vec<VersionRow>, Fault> {
+    let sql = concat!("SELECT ", version_columns!(), " FROM versions v WHERE v.id = ANY($1::bytea[])");
+    let versions: Vec<&[u8]> = versions.iter().map(|version| version.as_bytes().as_slice()).collect();
+    session.all(sql, given![versions], |row| version_of(&mut Cells::new(row, "versions"))).await
+}
+
 pub(super) async fn parts(session: &Session, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, Fault> {
     if range.is_empty() {
         return Ok(Vec::new());

@@ -9,7 +9,8 @@ use std::path::Path;
 
 /// People, keys and logs are never those of an earlier moment: what was revoked, rotated or destroyed since stays so, and
 /// no event goes. Nor does the index forget which store is its own.
-const OF_LATER: &[&str] = &["tenants", "keks", "secrets", "principals", "access_keys", "journal", "event_keys", "provider_log", "store"];
+const OF_LATER: &[&str] =
+    &["tenants", "keks", "secrets", "principals", "access_keys", "directives", "journal", "event_keys", "provider_log", "store"];
 
 /// What no restore takes away: anything but a draft that nothing holds. The number is `domain`'s.
 const IS_FINAL: &str =

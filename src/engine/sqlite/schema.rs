@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Frozen steps from one schema to the next; the number of steps taken is the file's `user_version`.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("../migrations/sqlite/0001_first.sql"),
     include_str!("../migrations/sqlite/0002_store.sql"),
     include_str!("../migrations/sqlite/0003_jobs.sql"),
     include_str!("../migrations/sqlite/0004_changes.sql"),
+    include_str!("../migrations/sqlite/0005_directives.sql"),
 ];
 /// "hzon": tells `file(1)` and us that this is one of ours.
 const APPLICATION_ID: i32 = 0x687a_6f6e;

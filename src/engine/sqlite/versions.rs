@@ -65,6 +65,17 @@ pub(super) fn of_entries(connection: &Connection, entries: &[EntryId], limit: us
     Ok(found)
 }
 
+/// The versions with these ids, at one moment.
+pub(super) fn named(connection: &Connection, versions: &[VersionId]) -> Result<Vec<VersionRow>, EngineError> {
+    let snapshot = connection.unchecked_transaction().map_err(failure)?;
+    let sql = concat!("SELECT ", version_columns!(), " FROM versions v WHERE v.id = ?");
+    let mut found = Vec::with_capacity(versions.len());
+    for version in versions {
+        found.extend(one(&snapshot, sql, params![version.as_bytes()], |row| version_of(&mut Cells::new(row, "versions")))?);
+    }
+    Ok(found)
+}
+
 pub(super) fn parts(connection: &Connection, version: VersionId, range: ByteRange) -> Result<Vec<PartRow>, EngineError> {
     if range.is_empty() {
         return Ok(Vec::new());

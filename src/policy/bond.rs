@@ -1,0 +1,41 @@
+use super::question::{Bond, Care, Glass, Shield};
+use crate::access::Book;
+use crate::domain::{CareLimited, PatientId, UtcTime};
+use crate::identity::Principal;
+
+/// How a principal stands to a patient, by what its tenant has laid down (AC-03, BG-04).
+pub(super) fn to_patient(book: &Book, who: &Principal, patient: Option<&PatientId>, now: UtcTime) -> Bond {
+    let Some(patient) = patient else { return Bond::default() };
+    let rule = book.patient(patient);
+    let names = |listed: &[String]| {
+        let id = who.id().to_string();
+        listed.iter().any(|name| name == who.name() || *name == id)
+    };
+    let cares = rule.is_some_and(|rule| {
+        names(&rule.care_team) || rule.departments.iter().any(|department| who.profile().departments.contains(department))
+    });
+    let has_team = rule.is_some_and(|rule| !rule.care_team.is_empty() || !rule.departments.is_empty());
+    let care = match book.care() {
+        CareLimited::Nobody => Care::Open,
+        CareLimited::Known if !has_team => Care::Open,
+        CareLimited::Known | CareLimited::Everybody if cares => Care::Inside,
+        CareLimited::Known | CareLimited::Everybody => Care::Outside,
+    };
+    let shield = match rule.filter(|rule| rule.restricted) {
+        None => Shield::None,
+        Some(rule) if names(&rule.named) => Shield::Named,
+        Some(_) => Shield::Restricted,
+    };
+    let glass = glass(book, who, now, |of| of == patient);
+    Bond { care, shield, glass }
+}
+
+/// How a principal stands to the patients of a bucket: somebody who has broken the glass may look for what they need.
+pub(super) fn to_bucket(book: &Book, who: &Principal, now: UtcTime) -> Bond {
+    Bond { glass: glass(book, who, now, |_| true), ..Bond::default() }
+}
+
+fn glass(book: &Book, who: &Principal, now: UtcTime, fits: impl Fn(&PatientId) -> bool) -> Glass {
+    let id = who.id().to_string();
+    if book.open_glasses(&id, now).any(|glass| fits(&glass.patient)) { Glass::Broken } else { Glass::Whole }
+}

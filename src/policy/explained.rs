@@ -1,0 +1,76 @@
+use super::asked::{Asked, traits_of};
+use super::policies::PolicyAbout;
+use super::question::About;
+use super::writing::content_of;
+use super::{Action, Admitted, Circumstances, Gate, Reason, Refused, ViewPolicy};
+use crate::domain::{BucketName, ObjectKey, Right};
+use crate::engine::Which;
+use crate::identity::Principal;
+use std::sync::Arc;
+
+/// What the rules say of a question that somebody asks about another.
+#[derive(Debug)]
+pub struct Explained {
+    /// Why not; nothing where it is allowed.
+    pub refused: Option<Reason>,
+    /// The policies that say so.
+    pub policies: Vec<PolicyText>,
+}
+
+/// One policy, as people read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyText {
+    /// Its id.
+    pub id: String,
+    /// The file it stands in, or the name that the tenant gave it.
+    pub file: String,
+    /// The controls it serves.
+    pub guideline: String,
+    /// Its text.
+    pub text: String,
+}
+
+impl From<&PolicyAbout> for PolicyText {
+    fn from(policy: &PolicyAbout) -> Self {
+        let PolicyAbout { id, guideline, file, text, .. } = policy;
+        Self { id: id.to_string(), file: file.clone(), guideline: guideline.clone(), text: text.clone() }
+    }
+}
+
+impl Gate {
+    /// What the rules say of `right` for `who`, in a bucket or on the record that a key names there. Decides nothing and
+    /// gives nothing: the asker has leave to see the policies.
+    ///
+    /// # Errors
+    /// [`Refused`] when it cannot be looked up.
+    pub async fn explain(
+        &self,
+        admitted: &Admitted<ViewPolicy>,
+        who: &Arc<Principal>,
+        around: &Circumstances,
+        (right, name, key): (Right, &BucketName, Option<&ObjectKey>),
+    ) -> Result<Explained, Refused> {
+        let law = self.judge.law(admitted.tenant()).await?;
+        let mut asked = Asked::new(ViewPolicy::RIGHT.name(), (who, around), (law, self.journal.now()));
+        let index = self.index.of(admitted.tenant());
+        let bucket = index.bucket(name).await?.ok_or(Refused::NoSuchBucket)?;
+        let mut refused = asked.decide(right, About::Bucket(name)).err();
+        if let (None, Some(key)) = (refused, key) {
+            let found = index.find(&bucket, key, Which::Current).await?;
+            let version = content_of(&found).ok_or(Refused::NoSuchKey { marker: None })?;
+            refused = asked.decide(right, About::Record(name, traits_of(&bucket, version))).err();
+        }
+        let all = asked.law.rules.policies().all();
+        let made = all.into_iter().filter(|policy| asked.policies.contains(&policy.id));
+        Ok(Explained { refused, policies: made.map(PolicyText::from).collect() })
+    }
+
+    /// Every policy that holds for the tenant.
+    ///
+    /// # Errors
+    /// [`Refused`] when they cannot be had.
+    pub async fn policies(&self, admitted: &Admitted<ViewPolicy>) -> Result<Vec<PolicyText>, Refused> {
+        let law = self.judge.law(admitted.tenant()).await?;
+        Ok(law.rules.policies().all().into_iter().map(PolicyText::from).collect())
+    }
+}
