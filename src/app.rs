@@ -17,7 +17,8 @@ use crate::domain::{StoreId, causes};
 use crate::listener::{Drained, Listener, Readiness, Stop};
 use crate::report::AccessLog;
 use crate::root::harden_process;
-use crate::s3::{self, Front, Native};
+use crate::s3::{self, Front, Native, SignIn};
+use crate::sts::{self, Sts};
 use crate::upkeep::Agreement;
 use futures::FutureExt;
 use std::net::SocketAddr;
@@ -189,6 +190,11 @@ fn front(services: &Services, settings: &Settings, api: Arc<Api>) -> Front {
         let api = Arc::clone(&api);
         async move { api.answer(who, (&parts, &body), origin).await }.boxed()
     });
+    let sts = Arc::new(Sts::new(Arc::clone(&services.authenticator), Arc::clone(&services.gate)));
+    let sign_in: SignIn = Arc::new(move |form, (request, source, user_agent)| {
+        let sts = Arc::clone(&sts);
+        async move { sts.answer(&form, sts::From { request, source, user_agent }).await }.boxed()
+    });
     Front {
         objects: services.objects.clone(),
         authenticator: Arc::clone(&services.authenticator),
@@ -199,5 +205,6 @@ fn front(services: &Services, settings: &Settings, api: Arc<Api>) -> Front {
         presign_life_max: services.presign_life_max.clone(),
         rates: services.rates.clone(),
         native,
+        sign_in,
     }
 }

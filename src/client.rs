@@ -3,6 +3,7 @@
 //! Knows nothing of the gateway's insides; it sees what every client sees. Way in: [`Client`].
 
 mod sigv4;
+pub mod web;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};

@@ -4,12 +4,17 @@
 //! administration.
 
 mod authenticator;
+mod federated;
+mod oidc;
 mod people;
 mod presented;
 mod principal;
 mod row_mac;
+mod session;
 
 pub use authenticator::{Authenticator, Unauthenticated};
+pub use oidc::TokenError;
 pub use people::{AccessKey, NewAccessKey, NewPrincipal, People, PeopleError, Person};
 pub use presented::Presented;
 pub use principal::{Principal, ProvenBy};
+pub use session::SessionCredentials;

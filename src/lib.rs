@@ -32,5 +32,6 @@ pub mod report;
 pub mod root;
 pub mod s3;
 pub mod seal;
+pub mod sts;
 pub mod telemetry;
 pub mod upkeep;

@@ -25,7 +25,7 @@ pub use action::{
     ViewUpload, Write, WriteSubject,
 };
 pub use admitted::{Admitted, Permitted};
-pub use asked::UNDECIDED;
+pub use asked::{SIGN_IN, UNDECIDED};
 pub use circumstances::Circumstances;
 pub use explained::{Explained, PolicyText};
 pub use gate::Gate;

@@ -33,12 +33,13 @@ mod reading;
 mod response_body;
 mod scope;
 mod service;
+mod shown;
 mod small;
 mod tagging;
 mod tags;
 mod wire_body;
 mod writing;
 
-pub use endpoint::{Endpoint, Front, Native, service};
+pub use endpoint::{Endpoint, Front, Native, SignIn, service};
 pub use host::InvalidDomain;
 pub use rate::{Pace, RateSettings, Rates};

@@ -2,6 +2,7 @@
 //! The operator's way in: the admin API on its socket, and the program's commands as its client.
 
 use bytes::Bytes;
+use hozon::access::Access;
 use hozon::admin::{Admin, AdminError, AdminServices};
 use hozon::audit::Journal;
 use hozon::blob::{BlobSettings, BlobStore};
@@ -10,7 +11,7 @@ use hozon::domain::{Clock, EventId, Live, NodeId, SystemClock, TenantId};
 use hozon::engine::{Engine, SqliteEngine, SqliteSettings};
 use hozon::identity::{Authenticator, People};
 use hozon::index::Index;
-use hozon::leases::{LeaseSettings, Leases, SystemMonotonic};
+use hozon::leases::{LeaseSettings, Leases, Monotonic, SystemMonotonic};
 use hozon::meters::Meters;
 use hozon::root::{Protection, Root};
 use hozon::upkeep::{Pairing, Scrub, ScrubBounds, ScrubParts};
@@ -43,7 +44,9 @@ fn services(dir: &Path) -> AdminServices {
     let monotonic = Arc::new(SystemMonotonic::start());
     let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), monotonic));
     let meters = Arc::new(Meters::new());
-    let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
+    let monotonic: Arc<dyn Monotonic> = Arc::new(SystemMonotonic::start());
+    let access = Arc::new(Access::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&monotonic)));
+    let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), (access, monotonic)));
     let blobs = BlobStore::open(&BlobSettings::Memory).unwrap();
     let pairing = Arc::new(Pairing::new(Arc::clone(&engine), blobs.clone()));
     let node = NodeId::random();

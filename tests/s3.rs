@@ -24,6 +24,10 @@ mod gateway;
 mod grid;
 #[path = "s3/hostile.rs"]
 mod hostile;
+#[path = "s3/identity.rs"]
+mod identity;
+#[path = "s3/issuer.rs"]
+mod issuer;
 #[path = "s3/listings.rs"]
 mod listings;
 #[path = "s3/long_writes.rs"]

@@ -2,7 +2,7 @@ use super::{Api, Problem};
 use crate::audit::{Event, Logged, OperatorAction, Verdict};
 use crate::domain::{Right, UtcTime};
 use crate::identity::Principal;
-use crate::policy::{Circumstances, UNDECIDED};
+use crate::policy::{Circumstances, SIGN_IN, UNDECIDED};
 use crate::report::AccessLogQuery;
 use bytes::Bytes;
 use http::{Response, header};
@@ -56,7 +56,7 @@ fn parse(text: &str) -> Result<AccessLogQuery, Problem> {
 
 /// Whether there is such an action: a typing mistake would otherwise find nothing, in silence.
 fn is_action(name: &str) -> bool {
-    name == UNDECIDED || Right::parse(name).is_ok() || OperatorAction::ALL.iter().any(|action| action.name() == name)
+    name == UNDECIDED || name == SIGN_IN || Right::parse(name).is_ok() || OperatorAction::ALL.iter().any(|action| action.name() == name)
 }
 
 #[derive(Serialize)]

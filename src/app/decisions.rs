@@ -35,10 +35,11 @@ impl Decisions {
     /// [`StartError::Policies`].
     pub(super) fn build(ground: &Ground<'_>, monotonic: Arc<dyn Monotonic>, settings: &Settings) -> Result<Self, StartError> {
         let (engine, leases, clock) = (|| Arc::clone(ground.engine), || Arc::clone(ground.leases), || Arc::clone(ground.clock));
-        let authenticator = Arc::new(Authenticator::new(engine(), leases(), clock()));
+        let access = Arc::new(Access::new(engine(), leases(), Arc::clone(&monotonic)));
+        let known = (Arc::clone(&access), Arc::clone(&monotonic));
+        let authenticator = Arc::new(Authenticator::new(engine(), leases(), clock(), known));
         let people = Arc::new(People::new(engine(), leases(), clock(), Arc::clone(&authenticator)));
         let rules = Live::new(rules(settings)?);
-        let access = Arc::new(Access::new(engine(), leases(), Arc::clone(&monotonic)));
         let law = (rules.clone(), Arc::clone(&access));
         let gate = Gate::new(Arc::clone(ground.index), Arc::clone(ground.journal), Arc::clone(&authenticator), monotonic, law);
         Ok(Self { authenticator, people, access, rules, gate: Arc::new(gate) })

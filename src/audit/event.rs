@@ -113,6 +113,12 @@ pub struct Actor {
     /// The credential's public half.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+    /// How many kinds of proof were shown, where it was more than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factors: Option<u8>,
+    /// The app that acted for them, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
 }
 
 /// What was laid down about access (AC-07): before and after, and who asked for it where somebody else decided.
@@ -208,6 +214,8 @@ mod tests {
             job_types: Vec::new(),
             proven_by: "access-key".to_owned(),
             credential: None,
+            factors: None,
+            via: None,
         };
         let event = Event {
             v: Event::VERSION,

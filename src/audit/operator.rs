@@ -147,6 +147,8 @@ impl Operator {
                 job_types: vec![self.job_type.to_owned()],
                 proven_by: self.proven_by.to_owned(),
                 credential: None,
+                factors: None,
+                via: None,
             },
             action: action.name().to_owned(),
             operation: action.operation().to_owned(),

@@ -34,6 +34,22 @@ pub const GLASS_TEXT_BYTES_MAX: usize = 2_000;
 pub const POLICY_BYTES_MAX: usize = 32_768;
 /// Bytes of a document for the gateway's own API.
 pub const API_BODY_BYTES_MAX: usize = 65_536;
+/// How far the clocks of identity providers may differ from ours.
+pub const TOKEN_SKEW_MAX: Duration = Duration::from_secs(60);
+/// Bytes of a token that a request shows.
+pub const TOKEN_BYTES_MAX: usize = 16_384;
+/// Bytes of the `sub` of a token.
+pub const SUBJECT_BYTES_MAX: usize = 255;
+/// Characters of a name that a token brings.
+pub const NAME_CHARS_MAX: usize = 128;
+/// How long a session lasts where nothing else is asked for.
+pub const SESSION_LIFE: Duration = Duration::from_secs(3_600);
+/// How old the keys of an identity provider may be.
+pub const PROVIDER_KEYS_LIFE: Duration = Duration::from_secs(600);
+/// How old they may be while the provider is away.
+pub const PROVIDER_KEYS_LIFE_MAX: Duration = Duration::from_secs(3_600);
+/// How soon they are asked for again for a key that is not among them.
+pub const PROVIDER_KEYS_AGAIN: Duration = Duration::from_secs(10);
 /// Answers of the policies that a node keeps.
 pub const DECISIONS_KEPT_MAX: u64 = 100_000;
 /// Tags of one version (S3).

@@ -75,6 +75,12 @@ impl UtcTime {
         Some(Self(end.unix_timestamp().checked_mul(1_000_000)?))
     }
 
+    /// The same moment without the part of a second.
+    #[must_use]
+    pub const fn whole_seconds(self) -> Self {
+        Self(self.seconds() * 1_000_000)
+    }
+
     /// The hour of the day (0 to 23) and the day of the week (1, Monday, to 7) in Japan.
     #[must_use]
     pub fn hour_in_japan(self) -> (i64, i64) {

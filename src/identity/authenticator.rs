@@ -1,12 +1,17 @@
+use super::oidc::{Providers, TokenError};
 use super::principal::ProvenBy;
+use super::session;
 use super::{Presented, Principal, row_mac};
+use crate::access::{Access, AccessError};
 use crate::domain::{Clock, Profile, Standing, UtcTime, limits};
 use crate::engine::{Credential, Engine, EngineError, PrincipalRow};
-use crate::leases::{LeaseError, Leases};
-use crate::seal::Context;
+use crate::leases::{LeaseError, Leases, Monotonic};
+use crate::seal::{Context, SealError};
+use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The credentials do not identify anyone who is let in.
@@ -25,6 +30,15 @@ pub enum Unauthenticated {
         /// Which table.
         table: &'static str,
     },
+    /// A token does not identify anyone.
+    #[error("the token does not identify anyone")]
+    Token(#[from] TokenError),
+    /// What the tenant has laid down about access cannot be had.
+    #[error("what the tenant has laid down about access cannot be had")]
+    Access(#[from] AccessError),
+    /// Credentials cannot be made.
+    #[error("credentials cannot be made")]
+    Seal(#[from] SealError),
     /// The index failed.
     #[error("people cannot be looked up")]
     Engine(#[from] EngineError),
@@ -33,19 +47,27 @@ pub enum Unauthenticated {
     Lease(#[from] LeaseError),
 }
 
-struct Known {
+pub(super) struct Known {
     /// What the authenticator's was when the rows were read.
-    generation: u64,
-    secret: Zeroizing<String>,
-    principal: Arc<Principal>,
-    expires: Option<UtcTime>,
+    pub(super) generation: u64,
+    pub(super) secret: Zeroizing<String>,
+    pub(super) principal: Arc<Principal>,
+    pub(super) expires: Option<UtcTime>,
+    /// Of a session: the hash of the token that it came with.
+    pub(super) token: Vec<u8>,
 }
 
 /// Checks credentials.
 pub struct Authenticator {
-    engine: Arc<dyn Engine>,
-    leases: Arc<Leases>,
-    clock: Arc<dyn Clock>,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) leases: Arc<Leases>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) access: Arc<Access>,
+    pub(super) providers: Providers,
+    /// Sessions whose tokens came with a request of late.
+    pub(super) sessions: Cache<String, Arc<Known>>,
+    /// Whom tokens identified of late, by the hash of the token.
+    pub(super) bearers: Cache<[u8; 32], Arc<Principal>>,
     known: Cache<String, Arc<Known>>,
     /// Counts the changes of people: what was read before one is not remembered after it, also where reading took until
     /// then.
@@ -61,11 +83,35 @@ impl std::fmt::Debug for Authenticator {
 }
 
 impl Authenticator {
-    /// An authenticator over the people in `engine`.
+    /// An authenticator over the people in `engine` and the identity providers that tenants have laid down in `access`.
     #[must_use]
-    pub fn new(engine: Arc<dyn Engine>, leases: Arc<Leases>, clock: Arc<dyn Clock>) -> Self {
-        let known = Cache::builder().max_capacity(limits::CREDENTIAL_CACHE_MAX).time_to_live(limits::CREDENTIAL_CACHE_LIFE).build();
-        Self { engine, leases, clock, known, generation: AtomicU64::new(0), serials: AtomicU64::new(0) }
+    pub fn new(
+        engine: Arc<dyn Engine>,
+        leases: Arc<Leases>,
+        clock: Arc<dyn Clock>,
+        (access, monotonic): (Arc<Access>, Arc<dyn Monotonic>),
+    ) -> Self {
+        let kept = || Cache::builder().max_capacity(limits::CREDENTIAL_CACHE_MAX).time_to_live(limits::CREDENTIAL_CACHE_LIFE);
+        Self {
+            engine,
+            leases,
+            clock,
+            access,
+            providers: Providers::new(monotonic),
+            sessions: kept().build(),
+            bearers: Cache::builder().max_capacity(limits::CREDENTIAL_CACHE_MAX).time_to_live(limits::CREDENTIAL_CACHE_LIFE).build(),
+            known: kept().build(),
+            generation: AtomicU64::new(0),
+            serials: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn next_serial(&self) -> u64 {
+        self.serials.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The secret half of `access_key`, to check a signature with.
@@ -81,26 +127,56 @@ impl Authenticator {
     /// # Errors
     /// [`Unauthenticated`] when nobody may use it.
     pub async fn verify(&self, presented: &Presented) -> Result<Arc<Principal>, Unauthenticated> {
-        Ok(Arc::clone(&self.known(presented.access_key()).await?.principal))
+        let known = self.known(presented.access_key()).await?;
+        // The secret of a session alone is not enough: its token says how long it is good for.
+        if !known.token.is_empty() {
+            let shown = presented.token().map(|token| digest(&SHA256, token.as_bytes())).ok_or(TokenError::Malformed)?;
+            if !bool::from(known.token.ct_eq(shown.as_ref())) {
+                return Err(TokenError::Malformed.into());
+            }
+            return self.still(&known.principal).await;
+        }
+        Ok(Arc::clone(&known.principal))
     }
 
     /// `who` as they are now: a request may take longer than a credential is in use.
     ///
     /// # Errors
     /// [`Unauthenticated`] when the credential is not theirs any more, or nobody may use it.
-    pub async fn still(&self, who: &Principal) -> Result<Arc<Principal>, Unauthenticated> {
-        let now = &self.known(who.access_key()).await?.principal;
-        if (now.id(), now.tenant()) == (who.id(), who.tenant()) { Ok(Arc::clone(now)) } else { Err(Unauthenticated::NotInUse) }
+    pub async fn still(&self, who: &Arc<Principal>) -> Result<Arc<Principal>, Unauthenticated> {
+        if let Some(app) = who.via() {
+            let now = &self.known(app.access_key()).await?.principal;
+            if (now.id(), now.tenant()) != (app.id(), app.tenant()) {
+                return Err(Unauthenticated::NotInUse);
+            }
+        }
+        let Some(life) = who.life else {
+            let now = &self.known(who.access_key()).await?.principal;
+            return if (now.id(), now.tenant()) == (who.id(), who.tenant()) { Ok(Arc::clone(now)) } else { Err(Unauthenticated::NotInUse) };
+        };
+        if life.ends <= self.clock.now() {
+            return Err(TokenError::Expired.into());
+        }
+        let id = who.id().to_string();
+        let is_revoked = self.access.book(who.tenant()).await?.is_revoked([id.as_str(), who.name()], life.begun);
+        if is_revoked { Err(Unauthenticated::NotInUse) } else { Ok(Arc::clone(who)) }
     }
 
     /// Forgets everything remembered, so that a change of people takes effect at once on this node.
     pub fn forget(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.known.invalidate_all();
+        self.sessions.invalidate_all();
+        self.bearers.invalidate_all();
     }
 
     async fn known(&self, access_key: &str) -> Result<Arc<Known>, Unauthenticated> {
-        let generation = self.generation.load(Ordering::Acquire);
+        let generation = self.generation();
+        if access_key.starts_with(session::PREFIX) {
+            // Its token has come with this request, or the session is not known at all.
+            let known = self.sessions.get(access_key).filter(|known| known.generation == generation);
+            return known.ok_or(Unauthenticated::Unknown);
+        }
         let known = match self.known.get(access_key).filter(|known| known.generation == generation) {
             Some(known) => known,
             None => {
@@ -126,7 +202,9 @@ impl Authenticator {
             access_key: String::new(),
             proven_by: ProvenBy::AccessKey,
             factors: 1,
-            serial: self.serials.fetch_add(1, Ordering::Relaxed),
+            life: None,
+            via: None,
+            serial: self.next_serial(),
         }
     }
 
@@ -156,6 +234,6 @@ impl Authenticator {
         let profile = principal_sealer.attributes.open(&context, &principal.sealed_profile).map_err(|_| damaged("principals"))?;
         let profile: Profile = serde_json::from_slice(&profile).map_err(|_| damaged("principals"))?;
         let who = Principal { access_key: key.access_key, ..self.described(principal, profile) };
-        Ok(Known { generation, secret: Zeroizing::new(secret), principal: Arc::new(who), expires: key.expires })
+        Ok(Known { generation, secret: Zeroizing::new(secret), principal: Arc::new(who), expires: key.expires, token: Vec::new() })
     }
 }

@@ -1,7 +1,9 @@
-use crate::domain::{PrincipalId, PrincipalKind, Profile, TenantId};
+use crate::domain::{PrincipalId, PrincipalKind, Profile, TenantId, UtcTime};
+use std::sync::Arc;
 
 /// What proved who somebody is, and with it their job types (ID-10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ProvenBy {
     /// A credential of hozon's own, given by an administrator.
     AccessKey,
@@ -26,6 +28,13 @@ impl ProvenBy {
     }
 }
 
+/// When a proof began to hold, and when it ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Life {
+    pub(super) begun: UtcTime,
+    pub(super) ends: UtcTime,
+}
+
 /// A caller whose credentials were checked. Only [`super::Authenticator::verify`] makes one.
 #[derive(Debug)]
 pub struct Principal {
@@ -38,10 +47,37 @@ pub struct Principal {
     pub(super) proven_by: ProvenBy,
     /// How many kinds of proof were shown.
     pub(super) factors: u8,
+    /// Of a session or a token; nothing for a credential that stands in the index.
+    pub(super) life: Option<Life>,
+    /// The app that acts for them.
+    pub(super) via: Option<Arc<Principal>>,
     pub(super) serial: u64,
 }
 
 impl Principal {
+    /// The same, as another one for what is remembered of it.
+    pub(super) fn clone_of(who: &Self, serial: u64) -> Self {
+        Self {
+            id: who.id,
+            tenant: who.tenant,
+            name: who.name.clone(),
+            kind: who.kind,
+            profile: who.profile.clone(),
+            access_key: who.access_key.clone(),
+            proven_by: who.proven_by,
+            factors: who.factors,
+            life: who.life,
+            via: who.via.clone(),
+            serial,
+        }
+    }
+
+    /// The app that acts for them, where one does.
+    #[must_use]
+    pub const fn via(&self) -> Option<&Arc<Self>> {
+        self.via.as_ref()
+    }
+
     /// Its id.
     #[must_use]
     pub const fn id(&self) -> PrincipalId {

@@ -55,6 +55,8 @@ pub struct IndexKey {
     pub wrap_secret: UseKey,
     /// Seals continuation tokens.
     pub cursor: UseKey,
+    /// Seals session credentials.
+    pub session: UseKey,
     master: MasterKey,
 }
 
@@ -91,6 +93,7 @@ impl IndexKey {
             runs: master.derive(KeyUse::SealRun),
             wrap_secret: master.derive(KeyUse::WrapSecret),
             cursor: master.derive(KeyUse::Cursor),
+            session: master.derive(KeyUse::Session),
             master,
         }
     }

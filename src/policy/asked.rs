@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// The action of a request that no rule was asked about.
 pub const UNDECIDED: &str = "undecided";
 
+/// The action of somebody who signs in.
+pub const SIGN_IN: &str = "sign-in";
+
 /// One request on its way through the gate. It sees one law from beginning to end.
 pub(super) struct Asked<'a> {
     pub(super) who: Arc<Principal>,

@@ -2,7 +2,7 @@ use super::action::{
     AbortUpload, Action, AddPart, Delete, DeleteSubject, List, ListBuckets, ListSubject, MakeBucket, MakeSubject, ManageBucket, Read,
     ReadAudit, ReadSubject, TagVersion, TenantSubject, UploadSubject, ViewBucket, ViewUpload, Write, WriteSubject,
 };
-use super::asked::{Asked, UNDECIDED, traits_of, traits_of_upload};
+use super::asked::{Asked, SIGN_IN, UNDECIDED, traits_of, traits_of_upload};
 use super::judge::Judge;
 use super::listing::EntryFilter;
 use super::question::About;
@@ -198,6 +198,9 @@ impl Gate {
         match self.people.still(&asked.who).await {
             Ok(who) => Ok(who),
             Err(Unauthenticated::Unknown | Unauthenticated::NotInUse) => Err(self.forbid(asked, Reason::CredentialEnded).await),
+            Err(Unauthenticated::Token(_)) => Err(self.forbid(asked, Reason::CredentialEnded).await),
+            Err(Unauthenticated::Access(error)) => Err(error.into()),
+            Err(Unauthenticated::Seal(error)) => Err(IndexError::from(error).into()),
             Err(Unauthenticated::Engine(error)) => Err(IndexError::from(error).into()),
             Err(Unauthenticated::Lease(error)) => Err(IndexError::from(error).into()),
             Err(Unauthenticated::Damaged { table }) => self.looked_up(asked, Err(IndexError::Tampered { table })).await,
@@ -361,6 +364,15 @@ impl Gate {
             return Err(self.forbid(&asked, reason).await);
         }
         self.record(&asked, TenantSubject).await
+    }
+
+    /// Records that somebody has signed in.
+    ///
+    /// # Errors
+    /// [`Refused::Unrecorded`]: nobody is in then.
+    pub async fn signed_in(&self, who: &Arc<Principal>, around: &Circumstances) -> Result<(), Refused> {
+        let asked = Asked::new(SIGN_IN, (who, around), (self.judge.law(who.tenant()).await?, self.journal.now()));
+        self.note(&asked, Verdict::Allowed, None).await
     }
 
     /// Records a request of someone who is known that was refused before there was anything to decide. A verdict on the same
@@ -559,6 +571,8 @@ impl Gate {
                 job_types: profile.job_types.clone(),
                 proven_by: asked.who.proven_by().name().to_owned(),
                 credential: Some(asked.who.access_key().to_owned()),
+                factors: u8::try_from(asked.who.factors()).ok().filter(|factors| *factors > 1),
+                via: asked.who.via().map(|app| app.name().to_owned()),
             },
             action: asked.action.to_owned(),
             operation: asked.around.operation.to_owned(),

@@ -2,6 +2,7 @@ use super::exchange::Exchange;
 use super::fault::Fault;
 use super::metadata;
 use super::query::Query;
+use super::shown::Shown;
 use crate::domain::{BucketName, EventId, InvalidObjectKey, ObjectKey, TenantId, VersionId};
 use crate::engine::Which;
 use crate::identity::Principal;
@@ -21,6 +22,7 @@ pub(super) struct Arrival {
     pub(super) request: EventId,
     pub(super) source: Option<IpAddr>,
     pub(super) exchange: Arc<Exchange>,
+    pub(super) shown: Arc<Shown>,
 }
 
 /// One request by someone who is known, as handlers see it.

@@ -10,6 +10,7 @@ use super::metadata;
 use super::object::Status;
 use super::rate::Rates;
 use super::service::Service;
+use super::shown::Shown;
 use super::wire_body::WireBody;
 use crate::audit::ProviderLog;
 use crate::domain::{AnswerInMemory, Clock, EventId, Live, Peer, Purpose, causes, limits};
@@ -20,9 +21,10 @@ use crate::policy::{Circumstances, Gate};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::header::{HOST, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use s3s::service::S3Service;
 use s3s::{Body, HttpError, S3ErrorCode, StdError};
 use std::convert::Infallible;
@@ -33,6 +35,9 @@ use std::time::Duration;
 /// Answers requests to the gateway's own paths under `/-/`, of someone who was identified.
 pub type Native =
     Arc<dyn Fn(Arc<Principal>, (Parts, Bytes), (EventId, Option<IpAddr>)) -> BoxFuture<'static, Response<Bytes>> + Send + Sync>;
+
+/// Answers a form for the Security Token Service, of somebody who is not known yet.
+pub type SignIn = Arc<dyn Fn(Bytes, (EventId, Option<IpAddr>, Option<String>)) -> BoxFuture<'static, Response<Bytes>> + Send + Sync>;
 
 /// What the S3 front is made of.
 pub struct Front {
@@ -54,6 +59,8 @@ pub struct Front {
     pub rates: Rates,
     /// Answers the gateway's own paths.
     pub native: Native,
+    /// Answers forms for the Security Token Service.
+    pub sign_in: SignIn,
 }
 
 impl std::fmt::Debug for Front {
@@ -72,6 +79,8 @@ struct Inner {
     provider_log: Arc<ProviderLog>,
     rates: Rates,
     gate: Arc<Gate>,
+    authenticator: Arc<Authenticator>,
+    sign_in: SignIn,
     domains: BaseDomains,
 }
 
@@ -90,8 +99,10 @@ pub fn service(front: Front) -> Result<Endpoint, InvalidDomain> {
     let guard = Guard::new(front.region.clone(), front.presign_life_max, front.clock);
     let gate = Arc::clone(&front.objects.gate);
     let service = Service { objects: front.objects, region: front.region };
+    let authenticator = Arc::clone(&front.authenticator);
     let protocol = bridge::protocol(service, (front.authenticator, front.rates.clone()), domains.clone(), front.native);
-    Ok(Endpoint(Arc::new(Inner { guard, protocol, provider_log: front.provider_log, rates: front.rates, gate, domains })))
+    let (provider_log, rates, sign_in) = (front.provider_log, front.rates, front.sign_in);
+    Ok(Endpoint(Arc::new(Inner { guard, protocol, provider_log, rates, gate, authenticator, sign_in, domains })))
 }
 
 impl<B> hyper::service::Service<Request<B>> for Endpoint
@@ -120,13 +131,19 @@ impl Endpoint {
             said: [HOST.as_str(), USER_AGENT.as_str(), metadata::PURPOSE].map(|name| parts.headers.get(name).cloned()),
             exchange: Arc::new(Exchange::default()),
         };
-        if let Err(fault) = self.0.guard.check(&mut parts) {
-            // The body was not polled: the listener lets the client read the refusal.
-            drop(body);
-            return self.refuse(fault, &context).await;
+        if is_sts(&parts) {
+            return self.sign_in(parts, body, &context).await;
         }
+        let shown = match Shown::at_door(&self.0.guard, &self.0.authenticator, &mut parts).await {
+            Ok(shown) => Arc::new(shown),
+            Err(fault) => {
+                // The body was not polled: the listener lets the client read the refusal.
+                drop(body);
+                return self.refuse(fault, &context).await;
+            }
+        };
         let exchange = Arc::clone(&context.exchange);
-        parts.extensions.insert(Arrival { request: context.request, source: context.source, exchange });
+        parts.extensions.insert(Arrival { request: context.request, source: context.source, exchange, shown });
         let payload = parts.headers.get("x-amz-content-sha256").map_or(&b""[..], |value| value.as_bytes());
         let body = WireBody::new(body, Arc::clone(&context.exchange), Chunks::announced(payload));
         let body = Body::http_body_unsync(body);
@@ -145,6 +162,25 @@ impl Endpoint {
             // It has begun before anyone knows how it ends.
             response.extensions_mut().insert(Observed { operation: exchange.operation(), refusal: None });
         }
+        response
+    }
+
+    /// Answers a form for the Security Token Service.
+    async fn sign_in(&self, parts: Parts, body: Body, context: &Asked) -> Response<Body> {
+        let document = match Limited::new(body, limits::API_BODY_BYTES_MAX).collect().await {
+            Ok(document) => document.to_bytes(),
+            Err(_) => return self.refuse(Fault::new(S3ErrorCode::MaxMessageLengthExceeded, "Your request was too big."), context).await,
+        };
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let answer = (self.0.sign_in)(document, (context.request, context.source, user_agent)).await;
+        if answer.status().is_client_error() {
+            self.0.provider_log.note("web-identity-refused", context.source);
+            if let Err(beyond) = self.0.rates.admit_stranger(context.source) {
+                return self.refuse(beyond, context).await;
+            }
+        }
+        let mut response = answer.map(Body::from);
+        response.extensions_mut().insert(Observed { operation: "AssumeRoleWithWebIdentity", refusal: None });
         response
     }
 
@@ -215,6 +251,14 @@ impl Endpoint {
             tracing::warn!(request = %context.request, error = causes(&error), "a refusal is not on record");
         }
     }
+}
+
+/// Whether it is a form for the Security Token Service, as SDKs send it: unsigned, to the root.
+fn is_sts(parts: &Parts) -> bool {
+    let kind = parts.headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    let form = b"application/x-www-form-urlencoded";
+    let is_form = kind.get(..form.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(form));
+    parts.method == Method::POST && parts.uri.path() == "/" && parts.uri.query().is_none() && is_form
 }
 
 /// Says of a short document that it occupies nothing but its own bytes.

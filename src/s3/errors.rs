@@ -8,7 +8,7 @@ use crate::audit::JournalError;
 use crate::blob::BlobError;
 use crate::domain::{ChecksumAlgorithm, Unmet, causes, limits};
 use crate::engine::EngineError;
-use crate::identity::Unauthenticated;
+use crate::identity::{TokenError, Unauthenticated};
 use crate::index::IndexError;
 use crate::keys::KeyError;
 use crate::leases::LeaseError;
@@ -252,7 +252,14 @@ impl From<Unauthenticated> for Fault {
             Unauthenticated::Unknown | Unauthenticated::NotInUse => {
                 Fault::new(Code::InvalidAccessKeyId, "The AWS Access Key Id you provided does not exist in our records.")
             }
-            Unauthenticated::Damaged { .. } => internal(&error),
+            Unauthenticated::Token(TokenError::Expired) => Fault::new(Code::ExpiredToken, "The provided token has expired."),
+            Unauthenticated::Token(TokenError::Keys(error)) => unavailable("identity provider", &*error),
+            // Which part does not fit is nobody's business who has no token that does (ID-06).
+            Unauthenticated::Token(_) => Fault::new(Code::InvalidToken, "The provided token is malformed or otherwise invalid."),
+            Unauthenticated::Access(AccessError::Engine(error)) => error.into(),
+            Unauthenticated::Access(AccessError::Lease(error)) => error.into(),
+            Unauthenticated::Access(error) => unavailable("policy", &error),
+            Unauthenticated::Seal(_) | Unauthenticated::Damaged { .. } => internal(&error),
             Unauthenticated::Engine(error) => error.into(),
             Unauthenticated::Lease(error) => error.into(),
         }

@@ -7,7 +7,7 @@ use super::query::Query;
 use super::scope::{Carrier, Scope};
 use crate::domain::{Clock, Live, UtcTime, limits};
 use http::Method;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use s3s::S3ErrorCode;
 use std::sync::Arc;
@@ -52,13 +52,27 @@ impl Guard {
         self.in_scope(&scope)?;
         self.in_time(&scope)?;
         all_signed(&parts.headers, &scope.signed_headers)?;
-        if parts.headers.contains_key("x-amz-security-token") || query.has("X-Amz-Security-Token") {
-            return Err(Fault::new(S3ErrorCode::InvalidToken, "The provided token is malformed or otherwise invalid."));
-        }
         match scope.carrier {
             Carrier::Header => Ok(()),
             Carrier::Query { .. } => hoist(&mut parts.headers, &query),
         }
+    }
+
+    /// Lets a request pass that proves itself by a bearer token and carries no signature.
+    ///
+    /// # Errors
+    /// The fault to answer with; the body has not been touched then.
+    pub(super) fn check_unsigned(parts: &Parts) -> Result<(), Fault> {
+        refuse_form(parts)?;
+        let query = Query::of(&parts.uri);
+        if parts.headers.get_all(AUTHORIZATION).iter().count() > 1 || query.has("X-Amz-Signature") || query.has("Signature") {
+            return Err(Fault::argument("Authorization", "Only one auth mechanism allowed."));
+        }
+        let payload = parts.headers.get("x-amz-content-sha256").map_or(&b""[..], |value| value.as_bytes());
+        if payload.starts_with(b"STREAMING-AWS4-") {
+            return Err(Fault::not_implemented("x-amz-content-sha256 in signed chunks, without a signature"));
+        }
+        all_text(&parts.headers)
     }
 
     fn in_scope(&self, scope: &Scope) -> Result<(), Fault> {
@@ -117,14 +131,7 @@ fn refuse_form(parts: &Parts) -> Result<(), Fault> {
 
 /// Every header that means something must be covered by the signature (DESIGN §8).
 fn all_signed(headers: &HeaderMap, signed: &[String]) -> Result<(), Fault> {
-    let matters = |name: &str| name == "host" || name.starts_with("x-amz-") || name.starts_with("x-hozon-");
-    // A value that is no UTF-8 cannot stand in what is signed: the crate below leaves it out silently.
-    for (name, value) in headers {
-        if matters(name.as_str()) && std::str::from_utf8(value.as_bytes()).is_err() {
-            let fault = Fault::new(S3ErrorCode::InvalidArgument, "The value of a header is not UTF-8.");
-            return Err(fault.with("ArgumentName", name.as_str()));
-        }
-    }
+    all_text(headers)?;
     let covered = |name: &str| signed.iter().any(|other| other == name);
     let present = headers.keys().map(HeaderName::as_str).filter(|name| matters(name) && *name != "host");
     let missing: Vec<&str> = present.chain(["host"]).filter(|name| !covered(name)).collect();
@@ -133,6 +140,23 @@ fn all_signed(headers: &HeaderMap, signed: &[String]) -> Result<(), Fault> {
     }
     let message = "There were headers present in the request which were not signed";
     Err(Fault::new(S3ErrorCode::AccessDenied, message).with("HeadersNotSigned", missing.join(", ")))
+}
+
+/// Whether a header means something to us.
+fn matters(name: &str) -> bool {
+    name == "host" || name.starts_with("x-amz-") || name.starts_with("x-hozon-")
+}
+
+/// A value that is no UTF-8 cannot stand in what is signed: the crate below leaves it out silently.
+fn all_text(headers: &HeaderMap) -> Result<(), Fault> {
+    let odd = headers.iter().find(|(name, value)| matters(name.as_str()) && std::str::from_utf8(value.as_bytes()).is_err());
+    match odd {
+        None => Ok(()),
+        Some((name, _)) => {
+            let fault = Fault::new(S3ErrorCode::InvalidArgument, "The value of a header is not UTF-8.");
+            Err(fault.with("ArgumentName", name.as_str()))
+        }
+    }
 }
 
 /// SDKs put headers of a presigned request into its query, where the signature covers them.

@@ -16,7 +16,15 @@ struct Known {
 }
 
 /// Headers that any request may carry.
-const ALWAYS: Names = &["x-amz-date", "x-amz-content-sha256", "x-amz-user-agent", "x-amz-expected-bucket-owner", "x-hozon-purpose"];
+const ALWAYS: Names = &[
+    "x-amz-date",
+    "x-amz-content-sha256",
+    "x-amz-user-agent",
+    "x-amz-security-token",
+    "x-amz-expected-bucket-owner",
+    "x-hozon-purpose",
+    "x-hozon-user-token",
+];
 const CHECKSUMS: Names = &[
     "x-amz-sdk-checksum-algorithm",
     "x-amz-checksum-crc32",

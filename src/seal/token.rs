@@ -12,6 +12,8 @@ pub enum TokenKind {
     Directory,
     /// A patient id; the scope is the tenant.
     Patient,
+    /// Somebody whom an identity provider knows; the scope is the tenant.
+    Person,
     /// The name of something laid down about access; the scope is the tenant.
     Directive,
 }
@@ -23,6 +25,7 @@ impl TokenKind {
             Self::Key => b"key",
             Self::Directory => b"directory",
             Self::Patient => b"patient",
+            Self::Person => b"person",
             Self::Directive => b"directive",
         }
     }

@@ -19,8 +19,9 @@ use hozon::oversight::Oversight;
 use hozon::policy::{Basis, Gate, Rules};
 use hozon::report::AccessLog;
 use hozon::root::{Protection, Root};
-use hozon::s3::{self, Endpoint, Front, Native, RateSettings, Rates};
+use hozon::s3::{self, Endpoint, Front, Native, RateSettings, Rates, SignIn};
 use hozon::seal::{Aead, PlainPool};
+use hozon::sts::Sts;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -38,6 +39,8 @@ pub(crate) struct Gateway {
     pub(crate) rates: Rates,
     pub(crate) rules: Live<Rules>,
     pub(crate) basis: Basis,
+    /// How old what tenants have laid down is taken to be.
+    pub(crate) monotonic: Arc<ManualMonotonic>,
     pub(crate) leases: Arc<Leases>,
     /// How old the gate takes its decisions to be.
     pub(crate) decisions: Arc<ManualMonotonic>,
@@ -98,6 +101,13 @@ fn native(gate: Arc<Gate>, (journal, people, access, clock): (&Arc<Journal>, &Ar
     })
 }
 
+fn sign_in(sts: Arc<Sts>) -> SignIn {
+    Arc::new(move |form, (request, source, user_agent)| {
+        let sts = Arc::clone(&sts);
+        async move { sts.answer(&form, hozon::sts::From { request, source, user_agent }).await }.boxed()
+    })
+}
+
 impl Gateway {
     pub(crate) async fn start() -> Self {
         Self::over(BlobStore::open(&BlobSettings::Memory).unwrap()).await
@@ -110,23 +120,23 @@ impl Gateway {
         let sqlite = SqliteSettings { path: directory.path().join("index.sqlite"), readers: 2 };
         let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(&sqlite, Arc::clone(&clock)).unwrap());
         let root = Arc::new(Root::create_file(&directory.path().join("root"), &Protection::FileMode).unwrap());
-        let monotonic = Arc::new(SystemMonotonic::start());
-        let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), monotonic));
+        let lasting = Arc::new(SystemMonotonic::start());
+        let leases = Arc::new(Leases::new(Arc::clone(&engine), root, LeaseSettings::default(), lasting));
         let index = Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases)));
         let meters = Arc::new(Meters::new());
         let journal = Journal::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), NodeId::random(), Arc::clone(&meters));
         let journal = Arc::new(journal);
         let outcomes = OutcomeLog::start(Arc::clone(&journal), Arc::clone(&meters));
         let provider_log = Arc::new(ProviderLog::new(Arc::clone(&engine), Arc::clone(&clock)));
-        let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock)));
+        let (monotonic, decisions) = (Arc::new(ManualMonotonic::default()), Arc::new(ManualMonotonic::default()));
+        let access = Arc::new(Access::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&monotonic) as Arc<dyn Monotonic>));
+        let known = (Arc::clone(&access), Arc::clone(&monotonic) as Arc<dyn Monotonic>);
+        let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), known));
         let people = Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), Arc::clone(&authenticator)));
         let basis = basis(directory.path());
         let (classes, rules) = (Live::new(basis.classes.clone()), Live::new(Rules::new(basis.clone()).unwrap()));
-        let decisions = Arc::new(ManualMonotonic::default());
-        let access = Arc::new(Access::new(Arc::clone(&engine), Arc::clone(&leases), Arc::new(SystemMonotonic::start())));
-        let law = (rules.clone(), Arc::clone(&access));
-        let aging = Arc::clone(&decisions) as Arc<dyn Monotonic>;
-        let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal), Arc::clone(&authenticator), aging, law));
+        let (law, old) = ((rules.clone(), Arc::clone(&access)), Arc::clone(&decisions) as Arc<dyn Monotonic>);
+        let gate = Arc::new(Gate::new(Arc::clone(&index), Arc::clone(&journal), Arc::clone(&authenticator), old, law));
         let objects = Objects {
             gate: Arc::clone(&gate),
             index: Arc::clone(&index),
@@ -139,6 +149,7 @@ impl Gateway {
             aead: Aead::AesGcm,
             pool: PlainPool::new(4, limits::SEGMENT_CHUNKS * limits::CHUNK_BYTES),
         };
+        let sts = Arc::new(Sts::new(Arc::clone(&authenticator), Arc::clone(&gate)));
         let native = native(gate, (&journal, &people, &access, &clock));
         let rates = Rates::new(RateSettings::default());
         let front = Front {
@@ -151,9 +162,26 @@ impl Gateway {
             presign_life_max: Live::new(Duration::from_secs(900)),
             rates: rates.clone(),
             native,
+            sign_in: sign_in(sts),
         };
         let endpoint = s3::service(front).unwrap();
-        Self { endpoint, people, journal, index, classes, rates, rules, basis, leases, decisions, clock, directory, blobs, outcomes }
+        Self {
+            endpoint,
+            people,
+            journal,
+            index,
+            classes,
+            rates,
+            rules,
+            basis,
+            monotonic,
+            leases,
+            decisions,
+            clock,
+            directory,
+            blobs,
+            outcomes,
+        }
     }
 
     /// A new hospital.
