@@ -23,6 +23,12 @@ fn boto3_keeps_buckets_and_versions_and_lists_them() {
 }
 
 #[test]
+#[ignore = "needs python3 with boto3 and cryptography, the AWS CLI, and curl"]
+fn people_of_an_identity_provider_come_in_by_their_own_sdk() {
+    Demo::start().passes("web_identity.py");
+}
+
+#[test]
 #[ignore = "needs python3 with boto3"]
 fn boto3_uploads_in_parts() {
     Demo::start().passes("boto3_multipart.py");
