@@ -106,7 +106,11 @@ impl Api {
                 operation("ListPolicies");
                 self.policies(&call).await
             }
-            ["openapi.json"] | ["v1", "audit", "events"] | ["v1", "access", "policies"] => Err(Problem::method("GET")),
+            ["v1", "access", "review"] if get => {
+                operation("ReviewAccess");
+                self.review(&call).await
+            }
+            ["openapi.json"] | ["v1", "audit", "events"] | ["v1", "access", "policies" | "review"] => Err(Problem::method("GET")),
             ["v1", "break-glass"] | ["v1", "access", "changes"] => Err(Problem::method("GET and POST")),
             ["v1", "patients"]
             | ["v1", "access", "explain"]

@@ -3,6 +3,7 @@
 //! Secrets are never arguments: they come from files and go to standard output once. Messages say what to do next,
 //! and the exit code says whose turn it is. Way in: [`run`].
 
+mod access;
 mod arguments;
 mod audit;
 mod backup;
@@ -11,6 +12,7 @@ mod credential;
 mod demo;
 mod doctor;
 mod failure;
+mod gateway;
 mod migrate;
 mod operator;
 mod output;
@@ -71,6 +73,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             Command::Principal(asked) => principal::run(asked, &operator, output).await,
             Command::Credential(asked) => credential::run(asked, &operator, output).await,
             Command::Bucket(asked) => bucket::run(asked, &operator, output).await,
+            Command::Access(asked) => access::run(asked, output).await,
             Command::Audit(asked) => audit::run(asked, output).await,
         }
     })

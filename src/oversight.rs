@@ -16,6 +16,7 @@ use crate::policy::{Action, Circumstances, Gate, ManageCare, TenantSubject};
 use std::sync::Arc;
 
 pub use error::OversightError;
+pub use explain::ReviewRow;
 pub use glass::GlassWish;
 
 /// The parts of watching over access.

@@ -27,7 +27,7 @@ pub use action::{
 pub use admitted::{Admitted, Permitted};
 pub use asked::{SIGN_IN, UNDECIDED};
 pub use circumstances::Circumstances;
-pub use explained::{Explained, PolicyText};
+pub use explained::{Explained, MatrixRow, PolicyText};
 pub use gate::Gate;
 pub use listing::EntryFilter;
 pub use policies::PoliciesError;

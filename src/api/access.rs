@@ -114,6 +114,20 @@ impl Api {
         Ok(json(StatusCode::OK, &value!({ "allowed": reason.is_none(), "reason": reason, "policies": policies })))
     }
 
+    /// `GET /-/v1/access/review`: what everybody may do with which kind of record.
+    pub(super) async fn review(&self, call: &Call<'_>) -> Result<Response<Bytes>, Problem> {
+        let rows = self.oversight.review(&call.who, &call.around).await?;
+        let shown = |row: &crate::oversight::ReviewRow| {
+            let who = &row.principal;
+            let rights: Vec<_> = row.of.rights.iter().map(|right| right.name()).collect();
+            value!({
+                "principal": who.name, "kind": who.kind, "standing": who.standing, "job_types": who.profile.job_types,
+                "bucket": row.bucket.as_str(), "class": row.of.class, "rights": rights,
+            })
+        };
+        Ok(json(StatusCode::OK, &value!({ "rows": rows.iter().map(shown).collect::<Vec<_>>() })))
+    }
+
     /// `GET /-/v1/access/policies`: every policy that holds for the tenant.
     pub(super) async fn policies(&self, call: &Call<'_>) -> Result<Response<Bytes>, Problem> {
         let all = self.oversight.policies(&call.who, &call.around).await?;

@@ -1,5 +1,5 @@
 use super::output::Output;
-use super::{audit, backup, bucket, credential, demo, doctor, migrate, principal, recover, root, scrub, serve, store, tenant};
+use super::{access, audit, backup, bucket, credential, demo, doctor, migrate, principal, recover, root, scrub, serve, store, tenant};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -51,6 +51,8 @@ pub(super) enum Command {
     Credential(credential::Arguments),
     /// Make, list, show or disable buckets.
     Bucket(bucket::Arguments),
+    /// See and change who may see what, as the tenant's administrator.
+    Access(access::Arguments),
     /// Look into a tenant's audit log, as its auditor.
     Audit(audit::Arguments),
 }

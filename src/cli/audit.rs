@@ -1,17 +1,12 @@
 use super::failure::Failure;
+use super::gateway::{Gateway, asked};
 use super::output::{Output, write};
-use crate::client::{Client, ClientError};
-use crate::domain::{Clock, SystemClock};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
-use http::{Method, StatusCode};
+use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -64,46 +59,6 @@ struct Search {
     before: Option<u64>,
 }
 
-/// Whom to ask, and as whom.
-#[derive(Debug, Args)]
-struct Gateway {
-    /// Ask the demo in this directory, as its auditor.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["endpoint", "ca", "access_key", "secret_key_file"])]
-    demo: Option<PathBuf>,
-    /// With --demo: ask as another of its people.
-    #[arg(long = "as", value_name = "PERSON", default_value = "auditor", requires = "demo")]
-    person_of_demo: String,
-    /// The gateway's S3 endpoint, such as https://s3.example.
-    #[arg(long, value_name = "URL", required_unless_present = "demo")]
-    endpoint: Option<String>,
-    /// PEM file of the authority that the gateway's certificate comes from.
-    #[arg(long, value_name = "FILE", required_unless_present = "demo")]
-    ca: Option<PathBuf>,
-    /// The region that requests are signed for.
-    #[arg(long, default_value = "ap-northeast-1")]
-    region: String,
-    /// The auditor's access key.
-    #[arg(long, value_name = "ID", required_unless_present = "demo")]
-    access_key: Option<String>,
-    /// File with the auditor's secret key; only its owner should be able to read it.
-    #[arg(long, value_name = "FILE", required_unless_present = "demo")]
-    secret_key_file: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct DemoFile {
-    endpoint: String,
-    ca: PathBuf,
-    region: String,
-    people: BTreeMap<String, DemoPerson>,
-}
-
-#[derive(Deserialize)]
-struct DemoPerson {
-    access_key: String,
-    secret_key: String,
-}
-
 #[derive(Deserialize)]
 struct Page {
     events: Vec<Value>,
@@ -115,22 +70,9 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 
 pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
     let Asked::Search(search) = arguments.asked;
-    let client = search.gateway.client()?;
-    let path = search.path();
-    let answer = client.send(Method::GET, &path, (&[], Bytes::new()), SystemClock.now()).await.map_err(unanswered)?;
-    if answer.status != StatusCode::OK {
-        let document: Option<Value> = serde_json::from_slice(&answer.body).ok();
-        let code = document.as_ref().and_then(|document| document.get("code")).and_then(Value::as_str).unwrap_or("no code");
-        let text = format!("the gateway answered {} ({code})", answer.status);
-        let title = document.as_ref().and_then(|document| document.get("title")).and_then(Value::as_str);
-        return Err(match (answer.status, title) {
-            (StatusCode::FORBIDDEN, _) => Failure::refused(text).advise("the caller needs the right `read-audit`, and a credential in use"),
-            (status, Some(title)) if status.is_client_error() => Failure::refused(text).advise(title),
-            (status, None) if status.is_client_error() => Failure::refused(text),
-            _ => Failure::wrong(text).advise("see the gateway's log"),
-        });
-    }
-    let page: Page = serde_json::from_slice(&answer.body).map_err(Failure::failed)?;
+    let client = search.gateway.client("auditor")?;
+    let document = asked(&client, (Method::GET, &search.path()), Bytes::new(), "read-audit").await?;
+    let page: Page = serde_json::from_value(document).map_err(Failure::failed)?;
     match output {
         Output::Json => output.one(&serde_json::json!({ "events": page.events, "next": page.next }), "events"),
         Output::Table => {
@@ -156,15 +98,6 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
     }
 }
 
-fn unanswered(error: ClientError) -> Failure {
-    match error {
-        ClientError::Unreachable { .. } | ClientError::TimedOut | ClientError::Http(_) => {
-            Failure::unreachable(error).advise("is the gateway running there, and is --ca the authority of its certificate?")
-        }
-        error => Failure::failed(error),
-    }
-}
-
 impl Search {
     /// The request's target, its query in the order of its names as the client wants it.
     fn path(&self) -> String {
@@ -185,34 +118,4 @@ impl Search {
         let query: Vec<String> = given.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY))).collect();
         format!("/-/v1/audit/events?{}", query.join("&"))
     }
-}
-
-impl Gateway {
-    fn client(&self) -> Result<Client, Failure> {
-        match (&self.demo, &self.endpoint, &self.ca, &self.access_key, &self.secret_key_file) {
-            (Some(dir), ..) => self.demo_client(dir),
-            (None, Some(endpoint), Some(ca), Some(access_key), Some(file)) => {
-                let secret = Zeroizing::new(fs::read_to_string(file).map_err(|error| unreadable(file, error))?);
-                let secret = Zeroizing::new(secret.trim_end().to_owned());
-                Client::new(endpoint, ca, &self.region, (access_key.clone(), secret)).map_err(Failure::failed)
-            }
-            _ => Err(Failure::usage("give --demo, or --endpoint, --ca, --access-key and --secret-key-file")),
-        }
-    }
-
-    fn demo_client(&self, dir: &Path) -> Result<Client, Failure> {
-        let path = dir.join("demo.json");
-        let text = Zeroizing::new(fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?);
-        let mut demo: DemoFile = serde_json::from_str(&text).map_err(Failure::failed)?;
-        let person = demo.people.remove(&self.person_of_demo).ok_or_else(|| {
-            let names: Vec<&str> = demo.people.keys().map(String::as_str).collect();
-            Failure::usage(format!("the demo has no `{}`", self.person_of_demo)).advise(format!("it has {}", names.join(", ")))
-        })?;
-        Client::new(&demo.endpoint, &demo.ca, &demo.region, (person.access_key, Zeroizing::new(person.secret_key))).map_err(Failure::failed)
-    }
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Failure {
-    Failure::wrong(format!("cannot read {}: {error}", path.display()))
-        .advise("a demo writes demo.json once it answers, and removes it when it stops")
 }

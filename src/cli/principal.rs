@@ -2,7 +2,7 @@ use super::failure::Failure;
 use super::operator::{Client, path};
 use super::output::Output;
 use crate::admin::wire::{NewPrincipal, Principal};
-use crate::domain::{Grant, PrincipalKind, Profile, Purpose, Right, UnknownName};
+use crate::domain::{Grant, PatientId, PrincipalKind, Profile, Purpose, Right, UnknownName};
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
@@ -52,6 +52,12 @@ struct New {
     /// A department; may be given several times.
     #[arg(long = "department", value_name = "NAME")]
     departments: Vec<String>,
+    /// A care team, by the name that it has for patients; may be given several times.
+    #[arg(long = "care-team", value_name = "NAME")]
+    care_teams: Vec<String>,
+    /// The only patient whose records count; may be given several times.
+    #[arg(long = "patient-scope", value_name = "PATIENT", value_parser = PatientId::parse)]
+    patient_scope: Vec<PatientId>,
     /// The purpose of requests that state none: treatment, payment, operations, research, emergency, patient-request.
     #[arg(long, value_parser = Purpose::parse)]
     purpose: Option<Purpose>,
@@ -68,6 +74,8 @@ pub(super) async fn run(arguments: Arguments, operator: &Client, output: Output)
                 display_name: new.display_name,
                 job_types: new.job_types,
                 departments: new.departments,
+                care_teams: new.care_teams,
+                patient_scope: new.patient_scope,
                 default_purpose: new.purpose,
                 grants: new.grants,
             };

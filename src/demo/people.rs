@@ -40,7 +40,13 @@ pub(super) fn people() -> Vec<DemoPerson> {
             display_name: display_name.to_owned(),
             job_types: vec![job_type.to_owned()],
             departments: vec!["internal-medicine".to_owned()],
-            default_purpose: Some(if job_type == "auditor" { Purpose::Operations } else { Purpose::Treatment }),
+            care_teams: Vec::new(),
+            patient_scope: Vec::new(),
+            default_purpose: Some(if matches!(job_type, "auditor" | "health_info_manager") {
+                Purpose::Operations
+            } else {
+                Purpose::Treatment
+            }),
             grants,
         },
     };
@@ -52,6 +58,8 @@ pub(super) fn people() -> Vec<DemoPerson> {
         person("clerk", HOSPITAL, "高橋 事務", "admin_office", vec![grant(PLAIN_BUCKET, &FILER)]),
         person("auditor", HOSPITAL, "田中 監査", "auditor", vec![grant("*", &[Right::ReadAudit])]),
         app,
+        person("administrator", HOSPITAL, "山本 管理者", "health_info_manager", vec![grant("*", &[Right::ManagePolicy])]),
+        person("deputy", HOSPITAL, "中村 副管理者", "health_info_manager", vec![grant("*", &[Right::ManagePolicy])]),
         person("other-physician", OTHER_HOSPITAL, "伊藤 医師", "physician", vec![grant(RECORDS_BUCKET, &WRITER)]),
     ]
 }
@@ -63,7 +71,7 @@ mod tests {
     #[test]
     fn the_demo_has_the_people_that_its_file_promises() {
         let names: Vec<_> = people().iter().map(|person| person.name).collect();
-        assert_eq!(names, ["physician", "nurse", "clerk", "auditor", "app", "other-physician"]);
+        assert_eq!(names, ["physician", "nurse", "clerk", "auditor", "app", "administrator", "deputy", "other-physician"]);
         assert!(
             people().iter().all(|person| person.kind == PrincipalKind::App
                 || person.profile.grants.iter().all(|g| !g.rights.contains(&Right::ManageBucket)))

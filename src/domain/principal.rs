@@ -1,4 +1,4 @@
-use super::{Purpose, UnknownName};
+use super::{PatientId, Purpose, UnknownName};
 use serde::{Deserialize, Serialize};
 
 /// What kind of principal someone is. The number is what rows and MACs carry.
@@ -186,6 +186,12 @@ pub struct Profile {
     /// Departments.
     #[serde(default)]
     pub departments: Vec<String>,
+    /// Care teams, by the names that stand in what is laid down for patients.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub care_teams: Vec<String>,
+    /// The only patients whose records count, where there are any (AC-08).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patient_scope: Vec<PatientId>,
     /// The purpose that holds where a request states none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_purpose: Option<Purpose>,

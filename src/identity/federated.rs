@@ -4,7 +4,7 @@ use super::authenticator::{Authenticator, Known, Unauthenticated};
 use super::oidc::{Claims, OneOrMore, TokenError, issuer_of};
 use super::principal::{Life, Principal, ProvenBy};
 use super::session::{self, Session, SessionCredentials};
-use crate::domain::{IdentityProvider, PrincipalId, PrincipalKind, Profile, Standing, TenantId, UtcTime, limits};
+use crate::domain::{IdentityProvider, PatientId, PrincipalId, PrincipalKind, Profile, Standing, TenantId, UtcTime, limits};
 use crate::seal::TokenKind;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::sync::Arc;
@@ -162,11 +162,16 @@ impl Authenticator {
         let token = keys.token(TokenKind::Person, tenant.as_bytes(), format!("{}\0{}", claims.iss, claims.sub).as_bytes());
         let (id, _rest) = token.0.split_first_chunk::<16>().ok_or(TokenError::Malformed)?;
         let all = |claim: &Option<OneOrMore>| claim.iter().flat_map(OneOrMore::iter).map(str::to_owned).collect();
+        // A limit that is not understood is not left out.
+        let scope = claims.patient_scope.iter().flat_map(OneOrMore::iter).map(PatientId::parse);
+        let scope = scope.collect::<Result<Vec<_>, _>>().map_err(|_| TokenError::Claim { claim: "patient_scope" })?;
         let name = claims.preferred_username.as_ref().unwrap_or(&claims.sub);
         let profile = Profile {
             display_name: claims.name.clone().unwrap_or_default().chars().take(limits::NAME_CHARS_MAX).collect(),
             job_types: all(&claims.job_type),
             departments: all(&claims.department),
+            care_teams: all(&claims.care_team),
+            patient_scope: scope,
             default_purpose: claims.purpose.or(provider.default_purpose),
             grants: provider.grants.clone(),
         };

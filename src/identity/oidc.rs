@@ -95,6 +95,8 @@ pub(super) struct Claims {
     pub department: Option<OneOrMore>,
     pub acr: Option<String>,
     pub amr: Option<OneOrMore>,
+    pub care_team: Option<OneOrMore>,
+    pub patient_scope: Option<OneOrMore>,
     pub purpose: Option<Purpose>,
 }
 

@@ -1,15 +1,19 @@
-use super::question::{Bond, Care, Glass, Shield};
+use super::question::{Bond, Care, Glass, Scope, Shield};
 use crate::access::Book;
 use crate::domain::{CareLimited, PatientId, UtcTime};
 use crate::identity::Principal;
 
 /// How a principal stands to a patient, by what its tenant has laid down (AC-03, BG-04).
 pub(super) fn to_patient(book: &Book, who: &Principal, patient: Option<&PatientId>, now: UtcTime) -> Bond {
-    let Some(patient) = patient else { return Bond::default() };
+    let limits = &who.profile().patient_scope;
+    let is_within = limits.is_empty() || patient.is_some_and(|patient| limits.contains(patient));
+    let scope = if is_within { Scope::Within } else { Scope::Beyond };
+    let Some(patient) = patient else { return Bond { scope, ..Bond::default() } };
     let rule = book.patient(patient);
     let names = |listed: &[String]| {
         let id = who.id().to_string();
-        listed.iter().any(|name| name == who.name() || *name == id)
+        let teams = &who.profile().care_teams;
+        listed.iter().any(|name| name == who.name() || *name == id || teams.contains(name))
     };
     let cares = rule.is_some_and(|rule| {
         names(&rule.care_team) || rule.departments.iter().any(|department| who.profile().departments.contains(department))
@@ -27,7 +31,7 @@ pub(super) fn to_patient(book: &Book, who: &Principal, patient: Option<&PatientI
         Some(_) => Shield::Restricted,
     };
     let glass = glass(book, who, now, |of| of == patient);
-    Bond { care, shield, glass }
+    Bond { care, shield, glass, scope }
 }
 
 /// How a principal stands to the patients of a bucket: somebody who has broken the glass may look for what they need.

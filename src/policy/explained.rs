@@ -1,11 +1,12 @@
 use super::asked::{Asked, traits_of};
 use super::policies::PolicyAbout;
-use super::question::About;
+use super::question::{About, OnBehalf, Traits};
 use super::writing::content_of;
 use super::{Action, Admitted, Circumstances, Gate, Reason, Refused, ViewPolicy};
-use crate::domain::{BucketName, ObjectKey, Right};
+use crate::domain::{BucketMode, BucketName, ObjectKey, RecordClass, RecordState, Right};
 use crate::engine::Which;
 use crate::identity::Principal;
+use crate::index::Bucket;
 use std::sync::Arc;
 
 /// What the rules say of a question that somebody asks about another.
@@ -16,6 +17,17 @@ pub struct Explained {
     /// The policies that say so.
     pub policies: Vec<PolicyText>,
 }
+
+/// What a principal may do with records of one class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatrixRow {
+    /// Which class; none in a plain bucket.
+    pub class: Option<RecordClass>,
+    /// What.
+    pub rights: Vec<Right>,
+}
+
+const OF_RECORDS: [Right; 6] = [Right::Read, Right::List, Right::WriteDraft, Right::Finalize, Right::Amend, Right::DeleteDraft];
 
 /// One policy, as people read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +75,48 @@ impl Gate {
         let all = asked.law.rules.policies().all();
         let made = all.into_iter().filter(|policy| asked.policies.contains(&policy.id));
         Ok(Explained { refused, policies: made.map(PolicyText::from).collect() })
+    }
+
+    /// The tenant's buckets.
+    ///
+    /// # Errors
+    /// [`Refused`] when they cannot be had.
+    pub async fn buckets(&self, admitted: &Admitted<ViewPolicy>) -> Result<Vec<Bucket>, Refused> {
+        Ok(self.index.of(admitted.tenant()).buckets().await?)
+    }
+
+    /// What a principal may do in a bucket with records of each class, where it may do anything (AC-05). Says nothing of
+    /// patients: care teams and restricted patients narrow it further.
+    ///
+    /// # Errors
+    /// [`Refused`] when it cannot be looked up.
+    pub async fn matrix(
+        &self,
+        admitted: &Admitted<ViewPolicy>,
+        (who, around): (&Arc<Principal>, &Circumstances),
+        bucket: &Bucket,
+    ) -> Result<Vec<MatrixRow>, Refused> {
+        let law = self.judge.law(admitted.tenant()).await?;
+        let mut asked = Asked::new(ViewPolicy::RIGHT.name(), (who, around), (law, self.journal.now()));
+        let rules = Arc::clone(&asked.law.rules);
+        let classes: Vec<Option<&RecordClass>> = match bucket.mode {
+            BucketMode::Records => rules.classes().map(Some).collect(),
+            BucketMode::Plain => vec![None],
+        };
+        let mut rows = Vec::new();
+        for class in classes {
+            let traits =
+                |on_behalf| Traits { mode: bucket.mode, class, patient: None, department: None, state: RecordState::Draft, on_behalf };
+            let mut may = |right: &Right| {
+                let on_bucket = asked.decide(*right, About::Bucket(&bucket.name)).is_ok();
+                on_bucket && asked.decide(*right, About::Record(&bucket.name, traits(OnBehalf::Somebody))).is_ok()
+            };
+            let rights: Vec<Right> = OF_RECORDS.iter().filter(|right| may(right)).copied().collect();
+            if !rights.is_empty() {
+                rows.push(MatrixRow { class: class.cloned(), rights });
+            }
+        }
+        Ok(rows)
     }
 
     /// Every policy that holds for the tenant.

@@ -38,7 +38,11 @@ impl EntryFilter {
     #[must_use]
     pub fn depth(&self) -> Depth {
         let reads = self.law.rules.policies().reads();
-        if reads.has(Rarely::Patient) || reads.has(Rarely::Department) || self.law.book.knows_patients() {
+        if reads.has(Rarely::Patient)
+            || reads.has(Rarely::Department)
+            || self.law.book.knows_patients()
+            || !self.who.profile().patient_scope.is_empty()
+        {
             Depth::Sealed
         } else {
             Depth::Row

@@ -67,6 +67,17 @@ pub(super) struct Bond {
     pub care: Care,
     pub shield: Shield,
     pub glass: Glass,
+    pub scope: Scope,
+}
+
+/// Whether the principal may see this patient at all (AC-08).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(super) enum Scope {
+    /// There is no limit, or the patient lies within it.
+    #[default]
+    Within,
+    /// Another patient, or a record of nobody.
+    Beyond,
 }
 
 /// Whether the principal cares for the patient.

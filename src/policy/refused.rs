@@ -35,6 +35,8 @@ pub enum Reason {
     PatientRequired,
     /// The caller does not care for the patient (AC-03).
     NotInCareTeam,
+    /// The caller is limited to other patients (AC-08).
+    PatientNotYours,
     /// Only named people may see this patient's records (AC-03).
     PatientRestricted,
     /// It takes another person than the one who asks (AC-07, BG-05).
@@ -46,7 +48,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::NotGranted,
         Self::BucketDisabled,
         Self::CredentialEnded,
@@ -63,6 +65,7 @@ impl Reason {
         Self::PatientRequired,
         Self::NotInCareTeam,
         Self::PatientRestricted,
+        Self::PatientNotYours,
         Self::SamePerson,
         Self::PolicyForbids,
         Self::PolicyFailed,
@@ -100,6 +103,7 @@ impl Reason {
             Self::PatientRequired => "patient-required",
             Self::NotInCareTeam => "not-in-care-team",
             Self::PatientRestricted => "patient-restricted",
+            Self::PatientNotYours => "patient-not-yours",
             Self::SamePerson => "same-person",
             Self::PolicyForbids => "policy-forbids",
             Self::PolicyFailed => "policy-failed",

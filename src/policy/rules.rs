@@ -4,7 +4,7 @@
 
 use super::Reason;
 use super::policies::{Policies, PoliciesError, Rarely};
-use super::question::{About, Bond, Glass, OnBehalf, Question, Shield, Traits};
+use super::question::{About, Bond, Glass, OnBehalf, Question, Scope, Shield, Traits};
 use crate::domain::{
     AccessGrid, BucketMode, BucketName, Factors, JobGroup, JobTypes, PatientNaming, PrincipalKind, Purpose, RecordClass, RecordClasses,
     RecordState, Right, TenantId, UtcTime, limits,
@@ -104,6 +104,11 @@ impl Rules {
     fn over(basis: Basis, policies: Policies) -> Self {
         let memo = Cache::builder().max_capacity(limits::DECISIONS_KEPT_MAX).build();
         Self { basis, policies, authorizer: Authorizer::new(), memo }
+    }
+
+    /// The classes of the catalogue.
+    pub(super) fn classes(&self) -> impl Iterator<Item = &RecordClass> {
+        self.basis.classes.iter().map(|(class, _)| class)
     }
 
     /// The policies.
@@ -237,7 +242,7 @@ impl Rules {
             About::Tenant | About::Bucket(_) => None,
         };
         let on_behalf = matches!(&question.about, About::Record(_, traits) if traits.on_behalf == OnBehalf::Somebody);
-        let Bond { care, shield, glass } = question.bond;
+        let Bond { care, shield, glass, scope } = question.bond;
         let mut around = vec![
             ("granted", Value::new_bool(is_granted(who, question.right, question.about.bucket()))),
             ("job_types", set(cell.map(|cell| &*cell.job_types))),
@@ -248,6 +253,7 @@ impl Rules {
             ("care", text(care.name())),
             ("restricted", Value::new_bool(shield != Shield::None)),
             ("named", Value::new_bool(shield == Shield::Named)),
+            ("in_scope", Value::new_bool(scope == Scope::Within)),
             ("break_glass", Value::new_bool(glass == Glass::Broken)),
             ("hour", Value::new_long(hour)),
             ("weekday", Value::new_long(weekday)),

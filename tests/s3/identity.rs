@@ -269,3 +269,30 @@ async fn a_session_of_one_hospital_is_nobody_in_another() {
     let ask = Ask::post("/", form).with("content-type", "application/x-www-form-urlencoded");
     assert_eq!(hospital.gateway.send(ask.request(), ask.body.clone()).await.code(), "InvalidIdentityToken");
 }
+
+#[tokio::test]
+async fn a_token_limited_to_patients_reaches_no_other_and_a_team_of_it_counts() {
+    let hospital = hospital().await;
+    let other = Ask::put("/karte/p2", "other").with("x-amz-meta-record-class", "chart.medical").with("x-amz-meta-patient-id", "0002");
+    hospital.gateway.ask(&hospital.app, &other).await.good();
+    let limited = hospital.session(&hospital.issuer.token(&json!({ "patient_scope": ["0001"] }))).await;
+    hospital.ask(&limited, &Ask::get("/karte/p1")).await.good();
+    for key in ["p2", "p2?tagging"] {
+        let told = hospital.ask(&limited, &Ask::get(&format!("/karte/{key}"))).await;
+        assert_eq!(told.element("HozonReason").as_deref(), Some("patient-not-yours"), "{key}");
+    }
+    let listed = hospital.ask(&limited, &Ask::get("/karte?list-type=2")).await.good().text().to_owned();
+    assert!(listed.contains("<Key>p1</Key>") && !listed.contains("<Key>p2</Key>"), "{listed}");
+    assert_eq!(
+        hospital.assume(&hospital.issuer.token(&json!({ "patient_scope": ["not a patient"] })), "").await.code(),
+        "InvalidIdentityToken"
+    );
+
+    hospital.change(json!({ "is": "care", "limit": "known" })).await;
+    let team = json!({ "patient": "0002", "care_team": ["ward-3"] });
+    hospital.gateway.ask(&hospital.app, &Ask::post("/-/v1/patients", team.to_string())).await.good();
+    let stranger = hospital.session(&hospital.issuer.token(&json!({}))).await;
+    assert_eq!(hospital.ask(&stranger, &Ask::get("/karte/p2")).await.element("HozonReason").as_deref(), Some("not-in-care-team"));
+    let member = hospital.session(&hospital.issuer.token(&json!({ "sub": "u-9", "care_team": ["ward-2", "ward-3"] }))).await;
+    hospital.ask(&member, &Ask::get("/karte/p2")).await.good();
+}
