@@ -19,6 +19,7 @@ mod store;
 mod tenants;
 pub mod wire;
 
+use crate::access::Access;
 use crate::audit::Journal;
 use crate::backup::Keeper;
 use crate::blob::BlobStore;
@@ -56,6 +57,8 @@ pub struct AdminServices {
     pub engine: Arc<dyn Engine>,
     /// Tenant keys.
     pub leases: Arc<Leases>,
+    /// What tenants have laid down about access.
+    pub access: Arc<Access>,
     /// People and credentials.
     pub people: Arc<People>,
     /// Buckets.

@@ -7,6 +7,7 @@
 mod access;
 mod audit_events;
 mod document;
+mod people;
 mod problem;
 
 use crate::domain::{EventId, Purpose};
@@ -62,61 +63,99 @@ impl Api {
 
     async fn route(&self, method: &Method, path: &str, mut call: Call<'_>) -> Result<Response<Bytes>, Problem> {
         let segments: Vec<&str> = path.trim_start_matches("/-/").split('/').collect();
-        let (get, post) = (method == Method::GET, method == Method::POST);
-        let mut operation = |name| call.around.operation = name;
-        match segments.as_slice() {
-            ["openapi.json"] if get => Ok(document::json_text(DESCRIPTION)),
-            ["v1", "audit", "events"] if get => {
-                operation("SearchAuditEvents");
-                self.audit_events(&call.who, &call.around, call.query).await
-            }
-            ["v1", "patients"] if post => {
-                operation("SetPatient");
-                self.set_patient(&call).await
-            }
-            ["v1", "break-glass"] if post => {
-                operation("BreakGlass");
-                self.break_glass(&call).await
-            }
-            ["v1", "break-glass"] if get => {
-                operation("ListBreakGlass");
-                self.glasses(&call).await
-            }
-            ["v1", "break-glass", id, "review"] if post => {
-                operation("ReviewBreakGlass");
-                self.review_glass(&call, id).await
-            }
-            ["v1", "access", "changes"] if post => {
-                operation("RequestAccessChange");
-                self.request_change(&call).await
-            }
-            ["v1", "access", "changes"] if get => {
-                operation("ListAccessChanges");
-                self.changes(&call).await
-            }
-            ["v1", "access", "changes", id, "decision"] if post => {
-                operation("DecideAccessChange");
-                self.decide_change(&call, id).await
-            }
-            ["v1", "access", "explain"] if post => {
-                operation("ExplainAccess");
-                self.explain(&call).await
-            }
-            ["v1", "access", "policies"] if get => {
-                operation("ListPolicies");
-                self.policies(&call).await
-            }
-            ["v1", "access", "review"] if get => {
-                operation("ReviewAccess");
-                self.review(&call).await
-            }
-            ["openapi.json"] | ["v1", "audit", "events"] | ["v1", "access", "policies" | "review"] => Err(Problem::method("GET")),
-            ["v1", "break-glass"] | ["v1", "access", "changes"] => Err(Problem::method("GET and POST")),
-            ["v1", "patients"]
-            | ["v1", "access", "explain"]
-            | ["v1", "break-glass", _, "review"]
-            | ["v1", "access", "changes", _, "decision"] => Err(Problem::method("POST")),
-            _ => Err(Problem::not_found()),
+        let route = Route::of(method, &segments)?;
+        call.around.operation = route.operation();
+        match route {
+            Route::Description => Ok(document::json_text(DESCRIPTION)),
+            Route::SearchEvents => self.audit_events(&call.who, &call.around, call.query).await,
+            Route::SetPatient => self.set_patient(&call).await,
+            Route::BreakGlass => self.break_glass(&call).await,
+            Route::Glasses => self.glasses(&call).await,
+            Route::ReviewGlass(id) => self.review_glass(&call, id).await,
+            Route::RequestChange => self.request_change(&call).await,
+            Route::Changes => self.changes(&call).await,
+            Route::DecideChange(id) => self.decide_change(&call, id).await,
+            Route::Explain => self.explain(&call).await,
+            Route::Policies => self.policies(&call).await,
+            Route::Review => self.review(&call).await,
+            Route::People => self.people(&call).await,
+            Route::GiveCredential(name) => self.give_credential(&call, name).await,
+            Route::ShutOut(name) => self.shut_out(&call, name).await,
+        }
+    }
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy)]
+enum Route<'a> {
+    Description,
+    SearchEvents,
+    SetPatient,
+    BreakGlass,
+    Glasses,
+    ReviewGlass(&'a str),
+    RequestChange,
+    Changes,
+    DecideChange(&'a str),
+    Explain,
+    Policies,
+    Review,
+    People,
+    GiveCredential(&'a str),
+    ShutOut(&'a str),
+}
+
+impl<'a> Route<'a> {
+    /// # Errors
+    /// 404 for a path that is none, 405 for a method that it does not take.
+    fn of(method: &Method, path: &[&'a str]) -> Result<Self, Problem> {
+        let (got, posted) = match *path {
+            ["openapi.json"] => (Some(Self::Description), None),
+            ["v1", "audit", "events"] => (Some(Self::SearchEvents), None),
+            ["v1", "patients"] => (None, Some(Self::SetPatient)),
+            ["v1", "break-glass"] => (Some(Self::Glasses), Some(Self::BreakGlass)),
+            ["v1", "break-glass", id, "review"] => (None, Some(Self::ReviewGlass(id))),
+            ["v1", "access", "changes"] => (Some(Self::Changes), Some(Self::RequestChange)),
+            ["v1", "access", "changes", id, "decision"] => (None, Some(Self::DecideChange(id))),
+            ["v1", "access", "explain"] => (None, Some(Self::Explain)),
+            ["v1", "access", "policies"] => (Some(Self::Policies), None),
+            ["v1", "access", "review"] => (Some(Self::Review), None),
+            ["v1", "people"] => (Some(Self::People), None),
+            ["v1", "people", name, "credentials"] => (None, Some(Self::GiveCredential(name))),
+            ["v1", "people", name, "disable"] => (None, Some(Self::ShutOut(name))),
+            _ => return Err(Problem::not_found()),
+        };
+        let taken = match (got, posted) {
+            (Some(_), Some(_)) => "GET and POST",
+            (Some(_), None) => "GET",
+            (None, _) => "POST",
+        };
+        let route = match *method {
+            Method::GET => got,
+            Method::POST => posted,
+            _ => None,
+        };
+        route.ok_or_else(|| Problem::method(taken))
+    }
+
+    /// Its name in the log.
+    const fn operation(self) -> &'static str {
+        match self {
+            Self::Description => "Native",
+            Self::SearchEvents => "SearchAuditEvents",
+            Self::SetPatient => "SetPatient",
+            Self::BreakGlass => "BreakGlass",
+            Self::Glasses => "ListBreakGlass",
+            Self::ReviewGlass(_) => "ReviewBreakGlass",
+            Self::RequestChange => "RequestAccessChange",
+            Self::Changes => "ListAccessChanges",
+            Self::DecideChange(_) => "DecideAccessChange",
+            Self::Explain => "ExplainAccess",
+            Self::Policies => "ListPolicies",
+            Self::Review => "ReviewAccess",
+            Self::People => "ListPeople",
+            Self::GiveCredential(_) => "GiveCredential",
+            Self::ShutOut(_) => "ShutOut",
         }
     }
 }

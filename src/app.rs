@@ -165,6 +165,7 @@ fn admin_services(services: &Services) -> AdminServices {
         engine: Arc::clone(&services.engine),
         leases: Arc::clone(&services.leases),
         people: Arc::clone(&services.people),
+        access: Arc::clone(&services.access),
         index: Arc::clone(&services.index),
         journal: Arc::clone(&services.journal),
         blobs: services.blobs.clone(),

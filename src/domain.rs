@@ -39,7 +39,7 @@ pub use checksum::{ChecksumAlgorithm, ChecksumType, Checksums};
 pub use condition::{RangeCondition, ReadConditions, TagCondition, Unmet, UnmetWrite, WriteCondition};
 pub use directive::{
     AccessChange, BrokenGlass, CareLimit, CareLimited, ChangeDecision, ChangeVerdict, Directive, DirectiveKind, GlassFinding, GlassReason,
-    GlassReview, IdentityProvider, OwnPolicy, PatientRule, Revocation, is_policy_name,
+    GlassReview, HandOver, IdentityProvider, NewPerson, OwnPolicy, PatientRule, Revocation, is_policy_name,
 };
 pub use etag::{ETag, InvalidETag};
 pub use factors::Factors;

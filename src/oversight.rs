@@ -7,6 +7,7 @@ mod change;
 mod error;
 mod explain;
 mod glass;
+mod people;
 
 use crate::access::{Access, NewDirective};
 use crate::audit::{LaidDown, PendingEvent};

@@ -46,7 +46,8 @@ fn services(dir: &Path) -> AdminServices {
     let meters = Arc::new(Meters::new());
     let monotonic: Arc<dyn Monotonic> = Arc::new(SystemMonotonic::start());
     let access = Arc::new(Access::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&monotonic)));
-    let authenticator = Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), (access, monotonic)));
+    let authenticator =
+        Arc::new(Authenticator::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), (Arc::clone(&access), monotonic)));
     let blobs = BlobStore::open(&BlobSettings::Memory).unwrap();
     let pairing = Arc::new(Pairing::new(Arc::clone(&engine), blobs.clone()));
     let node = NodeId::random();
@@ -69,6 +70,7 @@ fn services(dir: &Path) -> AdminServices {
         pairing,
         scrub: Arc::new(scrub),
         journal,
+        access,
         people: Arc::new(People::new(Arc::clone(&engine), Arc::clone(&leases), Arc::clone(&clock), authenticator)),
         index: Arc::new(Index::new(Arc::clone(&engine), Arc::clone(&leases))),
         blobs,
@@ -190,6 +192,34 @@ async fn an_operator_sets_up_a_hospital_and_each_step_is_in_its_log() {
     assert_eq!((made.principal.as_deref(), made.credential.as_deref()), (Some("sato"), Some(key)));
     assert_eq!(of("disable-credential").subject.credential.as_deref(), Some(key));
     assert_eq!(of("create-principal").subject.grants[0].bucket, "karte");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_hand_over_no_operator_makes_people_or_credentials() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.json(&["tenant", "create", "hikari"]).await;
+    let make = |name: &'static str| ["principal", "create", name, "--tenant", "hikari", "--kind", "person", "--grant", "*=manage-policy"];
+    gateway.json(&make("chief")).await;
+    gateway.json(&["credential", "create", "--tenant", "hikari", "--principal", "chief"]).await;
+    gateway.json(&make("deputy")).await;
+    // One who can do something is not enough: nobody approves their own change.
+    let early = gateway.hozon(&["tenant", "hand-over", "hikari"]).await;
+    assert!(!early.status.success() && said(&early).contains("two persons"), "{}", said(&early));
+    gateway.json(&["credential", "create", "--tenant", "hikari", "--principal", "deputy"]).await;
+    gateway.json(&["tenant", "hand-over", "hikari"]).await;
+
+    for refused in [&make("mallory")[..], &["credential", "create", "--tenant", "hikari", "--principal", "chief"]] {
+        let told = gateway.hozon(refused).await;
+        assert!(!told.status.success() && said(&told).contains("handed-over"), "{refused:?}: {}", said(&told));
+    }
+    let again = gateway.hozon(&["tenant", "hand-over", "hikari"]).await;
+    assert!(!again.status.success() && said(&again).contains("already"), "{}", said(&again));
+    // Shutting out only narrows, and stays with the operator too.
+    assert_eq!(gateway.json(&["principal", "disable", "--tenant", "hikari", "deputy"]).await["standing"], "disabled");
+    let id = TenantId::parse(tenant["id"].as_str().unwrap()).unwrap();
+    let events = gateway.services.journal.events(id, None, 100).await.unwrap();
+    assert!(events.iter().any(|(_, logged)| logged.event().unwrap().action == "hand-over"));
+    assert_eq!(gateway.services.people.principals(id).await.unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

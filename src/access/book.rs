@@ -17,6 +17,7 @@ pub struct Book {
     changes: Arc<BTreeMap<String, AccessChange>>,
     revocations: Arc<BTreeMap<String, Revocation>>,
     policies_mark: u64,
+    handed_over: Option<UtcTime>,
 }
 
 /// Shows how much there is and nothing of it.
@@ -56,6 +57,9 @@ impl Book {
             Directive::Change(change) => {
                 Arc::make_mut(&mut self.changes).insert(name, change);
             }
+            Directive::HandOver(done) => self.handed_over = Some(done.at),
+            // Lies with the people; as a directive it is never written.
+            Directive::Person(_) => {}
             Directive::Revocation(revocation) => {
                 Arc::make_mut(&mut self.revocations).insert(name, revocation);
             }
@@ -81,6 +85,7 @@ impl Book {
                 Some(Directive::Policy(OwnPolicy { name: name.to_owned(), text }))
             }
             Directive::Change(_) => self.change(name).cloned().map(Directive::Change),
+            Directive::HandOver(_) | Directive::Person(_) => None,
             Directive::Revocation(_) => self.revocations.get(name).cloned().map(Directive::Revocation),
         }
     }
@@ -156,6 +161,12 @@ impl Book {
     #[must_use]
     pub fn change(&self, id: &str) -> Option<&AccessChange> {
         self.changes.get(id)
+    }
+
+    /// When the tenant was handed over to its own administrators; nothing while operators make its people.
+    #[must_use]
+    pub const fn handed_over(&self) -> Option<UtcTime> {
+        self.handed_over
     }
 
     /// Whether a session of a principal, known by these names, that began then is over before its time (ID-07).

@@ -1,6 +1,6 @@
 use super::problem::Problem;
 use super::route::{Answered, Asked, created, shown};
-use super::tenants::find;
+use super::tenants::{find, not_handed_over};
 use super::wire::{Credential, MadeCredential, NewCredential};
 use crate::audit::{OperatorAction, Subject};
 use crate::domain::{Standing, UtcTime};
@@ -22,6 +22,7 @@ pub(super) async fn list(asked: &Asked<'_>, tenant: &str) -> Answered {
 pub(super) async fn create(asked: &Asked<'_>, tenant: &str) -> Answered {
     let tenant = find(asked, tenant).await?;
     let new: NewCredential = asked.document()?;
+    not_handed_over(asked, tenant.id).await?;
     let services = asked.services;
     let now = services.clock.now();
     let expires = new.expires.as_deref().map(moment).transpose()?;

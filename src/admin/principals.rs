@@ -1,6 +1,6 @@
 use super::problem::Problem;
 use super::route::{Answered, Asked, created, shown};
-use super::tenants::find;
+use super::tenants::{find, not_handed_over};
 use super::wire::{NewPrincipal, Principal};
 use crate::audit::{OperatorAction, Subject};
 use crate::domain::{BucketName, Standing};
@@ -17,6 +17,7 @@ pub(super) async fn list(asked: &Asked<'_>, tenant: &str) -> Answered {
 pub(super) async fn create(asked: &Asked<'_>, tenant: &str) -> Answered {
     let tenant = find(asked, tenant).await?;
     let new: NewPrincipal = asked.document()?;
+    not_handed_over(asked, tenant.id).await?;
     check(asked, &new)?;
     let services = asked.services;
     let subject = Subject { principal: Some(new.name.clone()), grants: new.profile.grants.clone(), ..Subject::default() };

@@ -1,3 +1,4 @@
+use crate::access::AccessError;
 use crate::audit::JournalError;
 use crate::domain::{InvalidBucketName, UnknownName, causes};
 use crate::engine::EngineError;
@@ -44,6 +45,11 @@ impl Problem {
 
     pub(super) fn already(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "already-so", detail)
+    }
+
+    pub(super) fn handed_over() -> Self {
+        let detail = "the tenant was handed over: its own administrators make people and credentials, with `hozon access`";
+        Self::new(StatusCode::CONFLICT, "handed-over", detail)
     }
 
     pub(super) fn bad(detail: impl Into<String>) -> Self {
@@ -99,6 +105,17 @@ impl From<EngineError> for Problem {
 impl From<LeaseError> for Problem {
     fn from(error: LeaseError) -> Self {
         Self::unavailable("keys-unavailable", "the tenant's keys are not available", &error)
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Engine(error) => error.into(),
+            AccessError::Lease(error) => error.into(),
+            AccessError::Changed => Self::changed(),
+            error => Self::unavailable("index-damaged", "what was laid down about access is not as it was written: see the log", &error),
+        }
     }
 }
 

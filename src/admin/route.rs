@@ -71,6 +71,7 @@ async fn route(asked: &Asked<'_>, method: &Method, path: &[&str]) -> Answered {
         ("POST", ["v1", "tenants"]) => tenants::create(asked).await,
         ("GET", ["v1", "tenants", tenant]) => tenants::show(asked, tenant).await,
         ("POST", ["v1", "tenants", tenant, "disable"]) => tenants::disable(asked, tenant).await,
+        ("POST", ["v1", "tenants", tenant, "hand-over"]) => tenants::hand_over(asked, tenant).await,
         ("GET", ["v1", "tenants", tenant, "principals"]) => principals::list(asked, tenant).await,
         ("POST", ["v1", "tenants", tenant, "principals"]) => principals::create(asked, tenant).await,
         ("GET", ["v1", "tenants", tenant, "principals", name]) => principals::show(asked, tenant, name).await,

@@ -8,6 +8,8 @@ pub enum OperatorAction {
     CreateTenant,
     /// A tenant is shut out.
     DisableTenant,
+    /// A tenant's own administrators make its people from now on.
+    HandOver,
     /// A person, app or device is made, with its rights.
     CreatePrincipal,
     /// A person, app or device is shut out.
@@ -45,6 +47,7 @@ impl OperatorAction {
     pub const ALL: &'static [Self] = &[
         Self::CreateTenant,
         Self::DisableTenant,
+        Self::HandOver,
         Self::CreatePrincipal,
         Self::DisablePrincipal,
         Self::CreateCredential,
@@ -68,6 +71,7 @@ impl OperatorAction {
         match self {
             Self::CreateTenant => "create-tenant",
             Self::DisableTenant => "disable-tenant",
+            Self::HandOver => "hand-over",
             Self::CreatePrincipal => "create-principal",
             Self::DisablePrincipal => "disable-principal",
             Self::CreateCredential => "create-credential",
@@ -90,6 +94,7 @@ impl OperatorAction {
         match self {
             Self::CreateTenant => "CreateTenant",
             Self::DisableTenant => "DisableTenant",
+            Self::HandOver => "HandOver",
             Self::CreatePrincipal => "CreatePrincipal",
             Self::DisablePrincipal => "DisablePrincipal",
             Self::CreateCredential => "CreateCredential",
@@ -118,6 +123,12 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// Its name in the log.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The operating system's user with this number, known by `proven_by`.
     #[must_use]
     pub fn user(number: u32, proven_by: &'static str) -> Self {

@@ -21,6 +21,12 @@ enum Asked {
     Explain(Box<Explain>),
     /// Show what everybody may do with which kind of record.
     Review(Box<Plain>),
+    /// Show everybody of the tenant.
+    People(Box<Plain>),
+    /// Give somebody else a credential. Its secret is shown once.
+    Credential(Box<Credential>),
+    /// Shut somebody out at once.
+    Disable(Box<Named>),
     /// Show every policy that holds for the tenant.
     Policies(Box<Plain>),
     /// Show changes of access that somebody asked for, newest first.
@@ -72,6 +78,25 @@ struct Request {
 }
 
 #[derive(Debug, Args)]
+struct Named {
+    #[command(flatten)]
+    gateway: Gateway,
+    /// Whom, by short name.
+    name: String,
+}
+
+#[derive(Debug, Args)]
+struct Credential {
+    #[command(flatten)]
+    gateway: Gateway,
+    /// Whom, by short name.
+    name: String,
+    /// How long it lasts; a day for a person, for ever for an app or device, where nothing is said.
+    #[arg(long)]
+    seconds: Option<u32>,
+}
+
+#[derive(Debug, Args)]
 struct Decide {
     #[command(flatten)]
     gateway: Gateway,
@@ -96,6 +121,19 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
             let rows = listed(&plain.gateway, "/-/v1/access/review", "rows").await?;
             output.many(&rows, &["principal", "kind", "job_types", "bucket", "class", "rights"])
         }
+        Asked::People(plain) => {
+            let people = listed(&plain.gateway, "/-/v1/people", "people").await?;
+            output.many(&people, &["name", "kind", "standing", "profile.job_types", "profile.grants", "created"])
+        }
+        Asked::Credential(wish) => {
+            let path = format!("/-/v1/people/{}/credentials", named(&wish.name)?);
+            let document = wish.seconds.map_or_else(|| json!({}), |seconds| json!({ "seconds": seconds }));
+            output.one(&posted(&wish.gateway, &path, &document).await?, "access_key")
+        }
+        Asked::Disable(whom) => {
+            let path = format!("/-/v1/people/{}/disable", named(&whom.name)?);
+            output.one(&posted(&whom.gateway, &path, &json!({})).await?, "disabled")
+        }
         Asked::Policies(plain) => {
             let policies = listed(&plain.gateway, "/-/v1/access/policies", "policies").await?;
             output.many(&policies, &["id", "file", "guideline"])
@@ -117,12 +155,15 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
 }
 
 async fn decided(decide: &Decide, verdict: &str, output: Output) -> Result<(), Failure> {
-    if !decide.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        return Err(Failure::usage("the id of a change has letters, digits and `-`"));
-    }
-    let path = format!("/-/v1/access/changes/{}/decision", decide.id);
+    let path = format!("/-/v1/access/changes/{}/decision", named(&decide.id)?);
     let change = posted(&decide.gateway, &path, &json!({ "verdict": verdict })).await?;
     output.fields(&change, "id", &["wanted", "decided"])
+}
+
+/// A name that stands in a path as it is.
+fn named(name: &str) -> Result<&str, Failure> {
+    let is_plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if is_plain { Ok(name) } else { Err(Failure::usage("a name or id has letters, digits, `.`, `_` and `-`")) }
 }
 
 async fn posted(gateway: &Gateway, path: &str, document: &Value) -> Result<Value, Failure> {

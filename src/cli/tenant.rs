@@ -28,6 +28,14 @@ enum Asked {
         /// Its name or id.
         name: String,
     },
+    /// Leave it to the tenant's own administrators to make people and credentials. There is no way back.
+    #[command(
+        after_help = "It needs two persons with the right manage-policy on `*`, each with a credential. Operators can still disable."
+    )]
+    HandOver {
+        /// Its name or id.
+        name: String,
+    },
     /// Stop serving a tenant. Its data, keys and log stay as they are.
     Disable {
         /// Its name or id.
@@ -45,6 +53,7 @@ pub(super) async fn run(arguments: Arguments, operator: &Client, output: Output)
             output.many(&tenants, &["name", "facility", "standing", "created", "id"])
         }
         Asked::Show { name } => output.one(&operator.get::<Tenant>(&path(&["tenants", &name])).await?, "name"),
+        Asked::HandOver { name } => output.one(&operator.post::<Tenant>(&path(&["tenants", &name, "hand-over"]), &()).await?, "name"),
         Asked::Disable { name } => output.one(&operator.post::<Tenant>(&path(&["tenants", &name, "disable"]), &()).await?, "name"),
     }
 }

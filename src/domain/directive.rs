@@ -1,4 +1,4 @@
-use super::{Grant, PatientId, Purpose, UtcTime};
+use super::{Grant, PatientId, PrincipalKind, Profile, Purpose, UtcTime};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -21,6 +21,10 @@ pub enum DirectiveKind {
     Change = 6,
     /// Sessions that are over before their time.
     Revocation = 7,
+    /// That the tenant's own administrators, and no operator, make people from now on.
+    HandOver = 8,
+    /// Somebody of the tenant, and what they may do.
+    Person = 9,
 }
 
 impl DirectiveKind {
@@ -35,6 +39,8 @@ impl DirectiveKind {
             5 => Some(Self::Policy),
             6 => Some(Self::Change),
             7 => Some(Self::Revocation),
+            8 => Some(Self::HandOver),
+            9 => Some(Self::Person),
             _ => None,
         }
     }
@@ -58,6 +64,10 @@ pub enum Directive {
     Change(AccessChange),
     /// Sessions that are over.
     Revocation(Revocation),
+    /// The hand-over.
+    HandOver(HandOver),
+    /// Somebody of the tenant. Lies with its people, and here only as a change on its way.
+    Person(NewPerson),
 }
 
 impl Directive {
@@ -72,6 +82,8 @@ impl Directive {
             Self::Policy(_) => DirectiveKind::Policy,
             Self::Change(_) => DirectiveKind::Change,
             Self::Revocation(_) => DirectiveKind::Revocation,
+            Self::HandOver(_) => DirectiveKind::HandOver,
+            Self::Person(_) => DirectiveKind::Person,
         }
     }
 
@@ -89,7 +101,8 @@ impl Directive {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Care(_) => "",
+            Self::Care(_) | Self::HandOver(_) => "",
+            Self::Person(person) => &person.name,
             Self::Patient(rule) => rule.patient.as_str(),
             Self::Glass(glass) => &glass.id,
             Self::Provider(provider) => &provider.issuer,
@@ -333,6 +346,29 @@ pub struct Revocation {
     pub principal: String,
     /// Those that began before this are over.
     pub before: UtcTime,
+}
+
+/// From now on the tenant's own administrators make people, credentials and trust, and no operator does (DESIGN section 8).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandOver {
+    /// When.
+    pub at: UtcTime,
+    /// The operator who did it.
+    pub by: String,
+}
+
+/// Somebody of a tenant as its administrators want them: new, or otherwise than before (AC-07).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPerson {
+    /// A short name, unique in the tenant.
+    pub name: String,
+    /// Person, app or device.
+    pub kind: PrincipalKind,
+    /// What the tenant knows, and what they may do.
+    #[serde(default)]
+    pub profile: Profile,
 }
 
 /// A name of a tenant's own policy that is none.

@@ -44,6 +44,10 @@ pub const SUBJECT_BYTES_MAX: usize = 255;
 pub const NAME_CHARS_MAX: usize = 128;
 /// How long a session lasts where nothing else is asked for.
 pub const SESSION_LIFE: Duration = Duration::from_secs(3_600);
+/// How long a credential of a person lasts that an administrator gives (ID-05).
+pub const PERSON_KEY_LIFE: Duration = Duration::from_secs(24 * 3_600);
+/// How long a credential lasts at most that an administrator gives for a time.
+pub const KEY_LIFE_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
 /// How old the keys of an identity provider may be.
 pub const PROVIDER_KEYS_LIFE: Duration = Duration::from_secs(600);
 /// How old they may be while the provider is away.

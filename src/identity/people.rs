@@ -182,6 +182,26 @@ impl People {
         Ok(person(row, profile))
     }
 
+    /// Makes somebody, or lets them be and do what `new` says from now on.
+    ///
+    /// # Errors
+    /// [`PeopleError`]; nothing is changed then. The kind of somebody who is there stays as it is.
+    pub async fn put_principal(&self, tenant: TenantId, new: NewPrincipal, events: Events) -> Result<Person, PeopleError> {
+        let (mut row, _before) = match self.row(tenant, &new.name).await {
+            Ok(found) => found,
+            Err(PeopleError::NoPrincipal { .. }) => return self.create_principal(tenant, new, events).await,
+            Err(error) => return Err(error),
+        };
+        if row.kind != new.kind {
+            return Err(PeopleError::NameTaken { name: row.name });
+        }
+        row.revision += 1;
+        let row = seal(&*self.leases.index(tenant).await?, row, &new.profile)?;
+        let done = self.engine.update_principal(row.clone(), events).await?;
+        self.authenticator.forget();
+        if done == Changed::Done { Ok(person(row, new.profile)) } else { Err(PeopleError::Changed) }
+    }
+
     /// The principal of that name as the rules see it who signs with a credential. Good for questions about it: nobody is
     /// let in by it.
     ///

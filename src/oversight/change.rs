@@ -1,3 +1,4 @@
+use super::people::as_new;
 use super::{Oversight, OversightError};
 use crate::access::{Book, NewDirective};
 use crate::audit::LaidDown;
@@ -63,20 +64,31 @@ impl Oversight {
             return Err(OversightError::Closed { what: "change" });
         }
         let by = who.id().to_string();
-        if change.by == by {
+        // Nobody approves what they asked for, or what is about themselves.
+        let is_own = matches!(&*change.wanted, Directive::Person(person) if person.name == who.name());
+        if change.by == by || is_own {
             self.gate.refuse_same_person::<ManagePolicy>(who, around).await?;
         }
         self.is_fit(&book, &change.wanted)?;
         change.decided = Some(ChangeDecision { by, at: self.clock.now(), verdict });
         let decided = Directive::Change(change.clone());
-        let (after, mut new) = match verdict {
-            ChangeVerdict::Approved => ((*change.wanted).clone(), vec![NewDirective::over(&book, (*change.wanted).clone())]),
-            ChangeVerdict::Rejected => (decided.clone(), Vec::new()),
+        let after = match verdict {
+            ChangeVerdict::Approved => (*change.wanted).clone(),
+            ChangeVerdict::Rejected => decided.clone(),
         };
-        new.push(NewDirective::over(&book, decided));
-        let what = LaidDown { before: book.before(&after), after, asked_by: Some(change.by.clone()) };
+        let what = LaidDown { before: book.before(&after), after: after.clone(), asked_by: Some(change.by.clone()) };
         let (who, _tenant, record) = self.gate.lay_down::<ManagePolicy>(who, around, what).await?.spend();
-        self.access.put(who.tenant(), new, record.events()).await?;
+        let mut new = vec![NewDirective::over(&book, decided)];
+        let mut events = record.events();
+        match &after {
+            Directive::Change(_) => {}
+            // People lie in a table of their own. Broken off in between, the change stays open and can be approved again.
+            Directive::Person(person) => {
+                self.people.put_principal(who.tenant(), as_new(person), std::mem::take(&mut events)).await?;
+            }
+            _ => new.push(NewDirective::over(&book, after)),
+        }
+        self.access.put(who.tenant(), new, events).await?;
         Ok(change)
     }
 
@@ -97,8 +109,9 @@ impl Oversight {
                 Ok(self.gate.fits(&all)?)
             }
             Directive::Provider(provider) => provider.check().map_err(unfit),
-            Directive::Patient(_) | Directive::Glass(_) | Directive::Change(_) => {
-                Err(unfit("a change is of `care`, `policy`, `provider` or `revocation`"))
+            Directive::Person(person) => self.is_fit_person(person),
+            Directive::Patient(_) | Directive::Glass(_) | Directive::Change(_) | Directive::HandOver(_) => {
+                Err(unfit("a change is of `care`, `policy`, `provider`, `revocation` or `person`"))
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Leave to change or see what a whole tenant has laid down.
 
-use super::action::{Action, TenantSubject};
+use super::action::{Action, ManagePolicy, TenantSubject};
 use super::question::About;
 use super::{Admitted, Circumstances, Gate, PoliciesError, Reason, Refused};
-use crate::audit::{LaidDown, PendingEvent, Receipt, Verdict};
+use crate::audit::{LaidDown, PendingEvent, Receipt, Subject, Verdict};
 use crate::identity::Principal;
 use std::sync::Arc;
 
@@ -36,6 +36,24 @@ impl Gate {
         let decided = asked.decide(A::RIGHT, About::Tenant);
         self.unless_forbidden(&asked, decided).await?;
         self.pend(&asked, TenantSubject).await
+    }
+
+    /// Leave to change people or credentials, which the event names.
+    ///
+    /// # Errors
+    /// [`Refused`], on record when it is a verdict.
+    pub async fn manage(&self, who: &Arc<Principal>, around: &Circumstances, subject: Subject) -> Result<Admitted<ManagePolicy>, Refused> {
+        let mut asked = self.asked::<ManagePolicy>(who, around).await?;
+        asked.subject = subject;
+        let decided = asked.decide(ManagePolicy::RIGHT, About::Tenant);
+        self.unless_forbidden(&asked, decided).await?;
+        self.pend(&asked, TenantSubject).await
+    }
+
+    /// Whether there is such a job type.
+    #[must_use]
+    pub fn knows_job_type(&self, code: &str) -> bool {
+        self.judge.shipped().has_job_type(code)
     }
 
     /// Whether a tenant's own policies, as (name, text), can hold beside those that hozon ships.

@@ -106,6 +106,11 @@ impl Rules {
         Self { basis, policies, authorizer: Authorizer::new(), memo }
     }
 
+    /// Whether there is such a job type.
+    pub(super) fn has_job_type(&self, code: &str) -> bool {
+        self.basis.job_types.job_type(code).is_some()
+    }
+
     /// The classes of the catalogue.
     pub(super) fn classes(&self) -> impl Iterator<Item = &RecordClass> {
         self.basis.classes.iter().map(|(class, _)| class)

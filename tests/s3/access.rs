@@ -1,6 +1,7 @@
 //! Care teams, restricted patients, emergencies and changes that take two people, over HTTP.
 
 use crate::gateway::{Ask, Gateway, Person, Told};
+use crate::signing::Key;
 use hozon::domain::{PrincipalKind, Right};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -206,4 +207,52 @@ async fn the_api_says_what_is_wrong_with_a_request() {
     assert_eq!(hospital.get(&hospital.app, "/-/v1/nothing").await.0, StatusCode::NOT_FOUND);
     let long = Ask::post("/-/v1/patients", vec![b' '; 70_000]);
     assert_eq!(hospital.gateway.ask(&hospital.app, &long).await.code(), "MaxMessageLengthExceeded");
+}
+
+#[tokio::test]
+async fn administrators_make_people_together_and_credentials_for_each_other_only() {
+    let hospital = hospital().await;
+    let grants = json!([{ "bucket": "karte", "rights": ["read", "list"] }]);
+    let nurse = json!({ "is": "person", "name": "suzuki", "kind": "person", "profile": { "job_types": ["nurse"], "grants": grants } });
+    for bad in [
+        json!({ "is": "person", "name": "op", "kind": "operator" }),
+        json!({ "is": "person", "name": "x", "kind": "person", "profile": { "job_types": ["wizard"] } }),
+        json!({ "is": "person", "name": "x", "kind": "person", "profile": { "grants": [{ "bucket": "*", "rights": ["break-glass"] }] } }),
+    ] {
+        let (status, told) = hospital.post(&hospital.chief, "/-/v1/access/changes", &json!({ "wanted": bad })).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{told}");
+    }
+    hospital.change(nurse.clone()).await;
+    let path = "/-/v1/people/suzuki/credentials";
+    assert_eq!(hospital.post(&hospital.sato, path, &json!({})).await.0, StatusCode::FORBIDDEN);
+    let (status, key) = hospital.post(&hospital.chief, path, &json!({ "seconds": 600 })).await;
+    assert_eq!(status, StatusCode::CREATED, "{key}");
+    let text = |name: &str| key[name].as_str().unwrap().to_owned();
+    let suzuki = Person { tenant: hospital.sato.tenant, key: Key { access: text("access_key"), secret: text("secret_key") } };
+    assert_eq!(hospital.reads(&suzuki, "p0001").await, Ok(()));
+    let (status, told) = hospital.post(&hospital.chief, "/-/v1/people/chief/credentials", &json!({})).await;
+    assert_eq!((status, told["code"].as_str()), (StatusCode::FORBIDDEN, Some("same-person")));
+    assert_eq!(hospital.post(&hospital.chief, "/-/v1/people/nobody/credentials", &json!({})).await.0, StatusCode::NOT_FOUND);
+
+    // Somebody who is there is changed, and nobody approves what is about themselves.
+    let narrower =
+        json!({ "is": "person", "name": "suzuki", "kind": "person", "profile": { "job_types": ["dental_tech"], "grants": grants } });
+    hospital.change(narrower).await;
+    assert_eq!(hospital.reads(&suzuki, "p0001").await, Err("class-not-allowed".to_owned()));
+    let wider =
+        json!({ "is": "person", "name": "deputy", "kind": "person", "profile": { "grants": [{ "bucket": "*", "rights": ["read"] }] } });
+    let (_, change) = hospital.post(&hospital.chief, "/-/v1/access/changes", &json!({ "wanted": wider })).await;
+    let decision = format!("/-/v1/access/changes/{}/decision", change["id"].as_str().unwrap());
+    let (status, told) = hospital.post(&hospital.deputy, &decision, &json!({ "verdict": "approved" })).await;
+    assert_eq!((status, told["code"].as_str()), (StatusCode::FORBIDDEN, Some("same-person")));
+
+    let (status, _) = hospital.post(&hospital.deputy, "/-/v1/people/suzuki/disable", &json!({})).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(hospital.reads(&suzuki, "p0001").await.is_err());
+    let (_, people) = hospital.get(&hospital.chief, "/-/v1/people").await;
+    let shown = people["people"].as_array().unwrap().iter().find(|person| person["name"] == "suzuki").unwrap();
+    assert_eq!((&shown["standing"], &shown["profile"]["job_types"][0]), (&json!("disabled"), &json!("dental_tech")));
+    let events = hospital.gateway.events(hospital.sato.tenant).await;
+    let made = events.iter().find(|event| event.operation == "GiveCredential" && event.subject.credential.is_some()).unwrap();
+    assert_eq!((made.subject.principal.as_deref(), made.subject.credential.as_deref()), (Some("suzuki"), Some(suzuki.key.access.as_str())));
 }
