@@ -14,6 +14,7 @@ pub mod blob;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod content;
 pub mod demo;
 pub mod digest;
 pub mod domain;

@@ -12,6 +12,7 @@ mod error;
 mod frame;
 mod get;
 mod list;
+mod mixup;
 mod put;
 mod tags;
 mod upload;

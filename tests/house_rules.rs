@@ -20,7 +20,7 @@ use std::path::Path;
 /// Layers, innermost first. A module may use modules of lower layers, and itself; same layer means strangers.
 const LAYERS: &[&[&str]] = &[
     &["domain", "files", "meters"],
-    &["seal", "digest", "client"],
+    &["seal", "digest", "client", "content"],
     &["blob", "root", "engine"],
     &["leases"],
     &["index", "audit", "access"],

@@ -32,6 +32,8 @@ mod issuer;
 mod listings;
 #[path = "s3/long_writes.rs"]
 mod long_writes;
+#[path = "s3/mixups.rs"]
+mod mixups;
 #[path = "support/numbers.rs"]
 mod numbers;
 #[path = "s3/objects.rs"]

@@ -5,6 +5,7 @@ use super::oidc::{Claims, OneOrMore, TokenError, issuer_of};
 use super::principal::{Life, Principal, ProvenBy};
 use super::session::{self, Session, SessionCredentials};
 use crate::domain::{IdentityProvider, PatientId, PrincipalId, PrincipalKind, Profile, Standing, TenantId, UtcTime, limits};
+use crate::leases::LeaseError;
 use crate::seal::TokenKind;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::sync::Arc;
@@ -55,7 +56,10 @@ impl Authenticator {
     pub async fn accept(&self, token: &str) -> Result<(), Unauthenticated> {
         let made = digest(&SHA256, token.as_bytes());
         let presented = session::taken_apart(token).ok_or(TokenError::Malformed)?;
-        let keys = self.leases.index(presented.tenant).await.map_err(|_| TokenError::Malformed)?;
+        let keys = match self.leases.index(presented.tenant).await {
+            Err(LeaseError::NoTenant { .. }) => return Err(TokenError::Malformed.into()),
+            found => found?,
+        };
         let session = session::open(&keys, &presented).ok_or(TokenError::Malformed)?;
         if let Some(known) = self.sessions.get(&session.access_key)
             && bool::from(known.token.ct_eq(made.as_ref()))
@@ -94,7 +98,7 @@ impl Authenticator {
     /// # Errors
     /// [`Unauthenticated`].
     pub async fn bearer(&self, token: &str) -> Result<Arc<Principal>, Unauthenticated> {
-        let made: [u8; 32] = digest(&SHA256, token.as_bytes()).as_ref().try_into().map_err(|_| TokenError::Malformed)?;
+        let made = hashed(token.as_bytes());
         if let Some(known) = self.bearers.get(&made) {
             return self.still(&known).await;
         }
@@ -122,6 +126,11 @@ impl Authenticator {
         if app.kind != PrincipalKind::App {
             return Err(TokenError::Claim { claim: "azp" }.into());
         }
+        // By app and token: what one app has shown says nothing of another.
+        let made = hashed(&[app.access_key().as_bytes(), token.as_bytes()].concat());
+        if let Some(known) = self.bearers.get(&made) {
+            return self.still(&known).await;
+        }
         let provider = self.provider(app.tenant, &issuer_of(token)?).await?;
         let claims = self.providers.verified(app.tenant, &provider, (token, self.clock.now())).await?;
         // A token that was stolen from one app is of no use to another.
@@ -129,8 +138,9 @@ impl Authenticator {
             return Err(TokenError::Claim { claim: "azp" }.into());
         }
         let who = self.of_token((app.tenant, &provider), &claims, app.access_key.clone()).await?;
-        let who = Principal { via: Some(Arc::clone(app)), ..Principal::clone_of(&who, self.next_serial()) };
-        self.still(&Arc::new(who)).await
+        let who = Arc::new(Principal { via: Some(Arc::clone(app)), ..Principal::clone_of(&who, self.next_serial()) });
+        self.bearers.insert(made, Arc::clone(&who));
+        self.still(&who).await
     }
 
     async fn of_token(
@@ -198,6 +208,13 @@ impl Authenticator {
     async fn provider(&self, tenant: TenantId, issuer: &str) -> Result<IdentityProvider, Unauthenticated> {
         Ok(self.access.book(tenant).await?.provider(issuer).cloned().ok_or(TokenError::Issuer)?)
     }
+}
+
+/// What a token is remembered by.
+fn hashed(bytes: &[u8]) -> [u8; 32] {
+    let mut made = [0; 32];
+    made.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    made
 }
 
 /// Two where the provider says so in a way that the tenant has named, or as RFC 8176 does (ID-03).

@@ -193,6 +193,10 @@ async fn fetch(provider: &IdentityProvider) -> Result<JwkSet, TokenError> {
     if found.issuer != provider.issuer {
         return Err(TokenError::Issuer);
     }
+    // A provider that proves itself by TLS does not send us on to where nobody does.
+    if provider.issuer.starts_with("https://") && !found.jwks_uri.starts_with("https://") {
+        return Err(TokenError::Issuer);
+    }
     let document = web::fetch(&found.jwks_uri, ca).await.map_err(away)?;
     // One key of a kind that is not known does not spoil the others.
     let all: serde_json::Value = serde_json::from_slice(&document).map_err(|_| TokenError::Issuer)?;

@@ -1,5 +1,6 @@
 use super::attempt::Attempt;
 use super::body::Incoming;
+use super::mixup::{self, Watched};
 use super::{CommitError, Objects, PutError, Verified};
 use crate::blob::Stored;
 use crate::domain::{Attributes, BlobId, Checksums, ETag, PrincipalId, RecordState, Retention, UtcTime, VersionId};
@@ -87,7 +88,14 @@ impl Objects {
         let watch = self.keys.watch(admitted.tenant());
         let (key, dek) = self.keys.fresh(&admitted).await?;
         let blob = BlobId::random(admitted.tenant(), self.clock.now().day());
-        let (stored, _verified) = self.store(blob, (key.part(), watch), body, Some(&mut content.attributes)).await?;
+        let mut body = Watched::new(body, &admitted.subject().bucket, &content.attributes);
+        let (stored, _verified) = self.store(blob, (key.part(), watch), &mut body, Some(&mut content.attributes)).await?;
+        // Durable and seen by nobody yet.
+        if body.is_of_another() {
+            let about = mixup::subject(&admitted.subject().bucket, admitted.subject().key.as_str(), &content.attributes);
+            let refused = self.gate.refuse_mismatch(admitted.who(), around, about).await;
+            return Err(self.give_up(blob, refused.into()).await);
+        }
         let size = stored.plain_length();
         let prepared = Prepared {
             attributes: content.attributes,

@@ -1,4 +1,5 @@
 use super::attempt::Attempt;
+use super::mixup::{self, Watched};
 use super::put::{NewContent, Prepared, Put};
 use super::{CommitError, Incoming, Objects, PutError};
 use crate::digest::{self, PartDigest};
@@ -120,8 +121,16 @@ impl Objects {
         let key = self.keys.resume(&admitted).await?;
         let tenant = admitted.tenant();
         let now = self.clock.now();
-        let (stored, verified) = self.store(BlobId::random(tenant, now.day()), (key.part(), watch), body, None).await?;
+        let (upload, bucket) = (&admitted.subject().upload, &admitted.subject().bucket);
+        // The first part has the beginning, in which a file says whose it is.
+        let mut body = if number == 1 { Watched::new(body, bucket, upload.attributes()) } else { Watched::unseen(body) };
+        let (stored, verified) = self.store(BlobId::random(tenant, now.day()), (key.part(), watch), &mut body, None).await?;
         let blob = stored.location().blob;
+        if body.is_of_another() {
+            let about = mixup::subject(bucket, &upload.attributes().key, upload.attributes());
+            let refused = self.gate.refuse_mismatch(admitted.who(), around, about).await;
+            return Err(self.give_up(blob, refused.into()).await);
+        }
         if !admitted.is_fresh() {
             admitted = match self.gate.add_part_again(around, admitted).await {
                 Ok(again) => again,

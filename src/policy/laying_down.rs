@@ -1,6 +1,6 @@
 //! Leave to change or see what a whole tenant has laid down.
 
-use super::action::{Action, ManagePolicy, TenantSubject};
+use super::action::{Action, ManagePolicy, TenantSubject, Write};
 use super::question::About;
 use super::{Admitted, Circumstances, Gate, PoliciesError, Reason, Refused};
 use crate::audit::{LaidDown, PendingEvent, Receipt, Subject, Verdict};
@@ -62,6 +62,21 @@ impl Gate {
     /// [`PoliciesError`] says where they do not fit.
     pub fn fits(&self, own: &[(String, String)]) -> Result<(), PoliciesError> {
         self.judge.shipped().with(own).map(|_rules| ())
+    }
+
+    /// Refuses, on record, a write whose content is about another patient than the one stated (AC-03, AT-10). An event of its
+    /// own: the write itself was allowed.
+    pub async fn refuse_mismatch(&self, who: &Arc<Principal>, around: &Circumstances, about: Subject) -> Refused {
+        let around = around.further();
+        let mut asked = match self.asked::<Write>(who, &around).await {
+            Ok(asked) => asked,
+            Err(error) => return error,
+        };
+        asked.subject = about;
+        match self.note(&asked, Verdict::Refused, Some(Reason::PatientMismatch.code())).await {
+            Ok(()) => Refused::Forbidden { reason: Some(Reason::PatientMismatch) },
+            Err(error) => error,
+        }
     }
 
     /// Refuses, on record, what takes another person than the one who asks.

@@ -33,6 +33,8 @@ pub enum Reason {
     SecondFactorRequired,
     /// A record of this class must name its patient (AC-03).
     PatientRequired,
+    /// The content is about another patient than the one stated (AC-03, AT-10).
+    PatientMismatch,
     /// The caller does not care for the patient (AC-03).
     NotInCareTeam,
     /// The caller is limited to other patients (AC-08).
@@ -48,7 +50,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::NotGranted,
         Self::BucketDisabled,
         Self::CredentialEnded,
@@ -63,6 +65,7 @@ impl Reason {
         Self::OnBehalfOfRequired,
         Self::SecondFactorRequired,
         Self::PatientRequired,
+        Self::PatientMismatch,
         Self::NotInCareTeam,
         Self::PatientRestricted,
         Self::PatientNotYours,
@@ -80,7 +83,7 @@ impl Reason {
     /// Whether it is what the request lacks, rather than what the caller may not do.
     #[must_use]
     pub const fn is_of_request(self) -> bool {
-        matches!(self, Self::RecordClassRequired | Self::PatientRequired | Self::OnBehalfOfRequired)
+        matches!(self, Self::RecordClassRequired | Self::PatientRequired | Self::PatientMismatch | Self::OnBehalfOfRequired)
     }
 
     /// The code that callers, logs and tests know.
@@ -101,6 +104,7 @@ impl Reason {
             Self::OnBehalfOfRequired => "on-behalf-of-required",
             Self::SecondFactorRequired => "second-factor-required",
             Self::PatientRequired => "patient-required",
+            Self::PatientMismatch => "patient-mismatch",
             Self::NotInCareTeam => "not-in-care-team",
             Self::PatientRestricted => "patient-restricted",
             Self::PatientNotYours => "patient-not-yours",

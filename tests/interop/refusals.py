@@ -248,7 +248,7 @@ def a_refusal_comes_instead_of_100_continue(gateway, _):
 
     def first_line(person):
         signer = Signer(gateway, person)
-        headers = signer.headers("PUT", path, [], {"host": gateway.url.netloc}, UNSIGNED)
+        headers = signer.headers("PUT", path, [], {"host": gateway.url.netloc, "x-amz-meta-patient-id": "1"}, UNSIGNED)
         plain = socket.create_connection((gateway.url.hostname, gateway.url.port), timeout=20)
         wire = plain
         if gateway.ca:
