@@ -16,6 +16,8 @@ pub struct EntryFacts {
     pub state: RecordState,
     /// Whose record it is, where that was asked for.
     pub patient: Option<PatientId>,
+    /// Whether it names a patient.
+    pub names_patient: bool,
     /// The department that owns it, where that was asked for.
     pub department: Option<String>,
 }
@@ -76,6 +78,6 @@ fn opened(
         Depth::Row => crate::domain::RecordFacts::default(),
         Depth::Sealed => opened_attributes(sealer, tenant, &row)?.facts,
     };
-    let VersionRow { id, class, state, .. } = row;
-    Ok((id, EntryFacts { class, state, patient: facts.patient, department: facts.department }))
+    let VersionRow { id, class, state, patient, .. } = row;
+    Ok((id, EntryFacts { class, state, patient: facts.patient, names_patient: patient.is_some(), department: facts.department }))
 }

@@ -85,6 +85,7 @@ fn facts_of(upload: &Upload, bucket: &Bucket) -> EntryFacts {
         class: facts.class.clone().or_else(|| bucket.default_class.clone()),
         state: upload.state(),
         patient: facts.patient.clone(),
+        names_patient: facts.patient.is_some(),
         department: facts.department.clone(),
     }
 }

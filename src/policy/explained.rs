@@ -105,8 +105,15 @@ impl Gate {
         };
         let mut rows = Vec::new();
         for class in classes {
-            let traits =
-                |on_behalf| Traits { mode: bucket.mode, class, patient: None, department: None, state: RecordState::Draft, on_behalf };
+            let traits = |on_behalf| Traits {
+                mode: bucket.mode,
+                class,
+                patient: None,
+                names_patient: false,
+                department: None,
+                state: RecordState::Draft,
+                on_behalf,
+            };
             let mut may = |right: &Right| {
                 let on_bucket = asked.decide(*right, About::Bucket(&bucket.name)).is_ok();
                 on_bucket && asked.decide(*right, About::Record(&bucket.name, traits(OnBehalf::Somebody))).is_ok()

@@ -56,6 +56,7 @@ impl EntryFilter {
             mode: self.mode,
             class: facts.class.as_ref(),
             patient: facts.patient.as_ref(),
+            names_patient: facts.names_patient,
             department: facts.department.as_deref(),
             state: facts.state,
             on_behalf: OnBehalf::Somebody,

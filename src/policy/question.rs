@@ -42,6 +42,8 @@ pub(super) struct Traits<'a> {
     pub mode: BucketMode,
     pub class: Option<&'a RecordClass>,
     pub patient: Option<&'a PatientId>,
+    /// Whether it names a patient, also where it is not known whom.
+    pub names_patient: bool,
     pub department: Option<&'a str>,
     pub state: RecordState,
     /// Whether a responsible person is named (代行).

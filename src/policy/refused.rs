@@ -29,6 +29,8 @@ pub enum Reason {
     ClassNotAllowed,
     /// The job type may only enter on behalf of somebody, who is not named (AT-09).
     OnBehalfOfRequired,
+    /// An app reads records of patients only for a person, whose token it shows (ID-01, ID-02).
+    PersonRequired,
     /// Records of patients take a second factor (ID-03).
     SecondFactorRequired,
     /// A record of this class must name its patient (AC-03).
@@ -50,7 +52,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::NotGranted,
         Self::BucketDisabled,
         Self::CredentialEnded,
@@ -63,6 +65,7 @@ impl Reason {
         Self::VersioningAlwaysOn,
         Self::ClassNotAllowed,
         Self::OnBehalfOfRequired,
+        Self::PersonRequired,
         Self::SecondFactorRequired,
         Self::PatientRequired,
         Self::PatientMismatch,
@@ -102,6 +105,7 @@ impl Reason {
             Self::VersioningAlwaysOn => "versioning-always-on",
             Self::ClassNotAllowed => "class-not-allowed",
             Self::OnBehalfOfRequired => "on-behalf-of-required",
+            Self::PersonRequired => "person-required",
             Self::SecondFactorRequired => "second-factor-required",
             Self::PatientRequired => "patient-required",
             Self::PatientMismatch => "patient-mismatch",

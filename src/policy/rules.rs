@@ -72,7 +72,7 @@ struct Asked {
 enum Kind {
     Tenant,
     Bucket,
-    Record(BucketMode, RecordState, OnBehalf),
+    Record { mode: BucketMode, state: RecordState, on_behalf: OnBehalf, names_patient: bool },
 }
 
 /// What only some policies read; nothing where none of them does.
@@ -146,7 +146,9 @@ impl Rules {
         let kind = match &question.about {
             About::Tenant => Kind::Tenant,
             About::Bucket(_) => Kind::Bucket,
-            About::Record(_, traits) => Kind::Record(traits.mode, traits.state, traits.on_behalf),
+            About::Record(_, Traits { mode, state, on_behalf, names_patient, .. }) => {
+                Kind::Record { mode: *mode, state: *state, on_behalf: *on_behalf, names_patient: *names_patient }
+            }
         };
         let rare = Rare {
             patient: traits.filter(|_| reads.has(Rarely::Patient)).and_then(|traits| Some(traits.patient?.as_str().to_owned())),
@@ -229,10 +231,10 @@ impl Rules {
         attributes
     }
 
-    /// Whether it is a record of a class that names its patient. One whose class is in no catalogue any more may be.
+    /// Whether it is a record of a patient: it names one, or its class does. One whose class is in no catalogue any more may be.
     fn is_clinical(&self, traits: &Traits<'_>) -> bool {
-        traits.mode == BucketMode::Records
-            && traits.class.is_none_or(|class| self.basis.classes.rule(class).is_none_or(|rule| rule.patient == PatientNaming::Required))
+        let class_names = |class| self.basis.classes.rule(class).is_none_or(|rule| rule.patient == PatientNaming::Required);
+        traits.mode == BucketMode::Records && (traits.names_patient || traits.class.is_none_or(class_names))
     }
 
     fn is_licensed(&self, who: &Principal) -> bool {

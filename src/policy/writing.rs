@@ -48,6 +48,7 @@ pub(super) fn judge(asked: &mut Asked<'_>, bucket: &Bucket, intent: &WriteIntent
         mode: bucket.mode,
         class: intent.class.as_ref(),
         patient: intent.patient.as_ref(),
+        names_patient: intent.patient.is_some(),
         department: intent.department.as_deref(),
         state: intent.state,
         on_behalf,

@@ -296,3 +296,19 @@ async fn a_token_limited_to_patients_reaches_no_other_and_a_team_of_it_counts() 
     let member = hospital.session(&hospital.issuer.token(&json!({ "sub": "u-9", "care_team": ["ward-2", "ward-3"] }))).await;
     hospital.ask(&member, &Ask::get("/karte/p2")).await.good();
 }
+
+#[tokio::test]
+async fn an_app_alone_reads_no_patient_where_persons_need_two_factors() {
+    let hospital = hospital().await;
+    hospital.gateway.ask(&hospital.app, &Ask::get("/karte/p1")).await.good();
+    let basis = Basis { factors: Factors::Two, ..hospital.gateway.basis.clone() };
+    hospital.gateway.rules.replace(Rules::new(basis).unwrap());
+    let told = hospital.gateway.ask(&hospital.app, &Ask::get("/karte/p1")).await;
+    assert_eq!(told.element("HozonReason").as_deref(), Some("person-required"));
+    hospital.gateway.ask(&hospital.app, &record("p9")).await.good();
+    let two = hospital.issuer.token(&json!({ "azp": "ehr", "amr": ["mfa"] }));
+    hospital.gateway.ask(&hospital.app, &Ask::get("/karte/p1").with("x-hozon-user-token", &two)).await.good();
+    let one = hospital.issuer.token(&json!({ "azp": "ehr" }));
+    let told = hospital.gateway.ask(&hospital.app, &Ask::get("/karte/p1").with("x-hozon-user-token", &one)).await;
+    assert_eq!(told.element("HozonReason").as_deref(), Some("second-factor-required"));
+}
