@@ -42,7 +42,7 @@ pub use directive::{
     GlassReview, HandOver, IdentityProvider, NewPerson, OwnPolicy, PatientRule, Revocation, is_policy_name,
 };
 pub use etag::{ETag, InvalidETag};
-pub use factors::Factors;
+pub use factors::{Factors, PatientsNamed};
 pub use grid::{AccessGrid, Cell, Enters};
 pub use host::names_the_gateway;
 pub use id::{

@@ -33,4 +33,4 @@ pub use listing::EntryFilter;
 pub use policies::PoliciesError;
 pub use refused::{Reason, Refused};
 pub use rules::{Basis, Rules};
-pub use writing::WriteIntent;
+pub use writing::{ClassBy, WriteIntent};

@@ -51,7 +51,13 @@ impl Decisions {
 /// # Errors
 /// [`StartError::Policies`] when the policies are not as the schema wants them.
 pub(super) fn rules(settings: &Settings) -> Result<Rules, StartError> {
-    let Settings { access_grid, record_classes, job_types, factors, .. } = settings;
-    let basis = Basis { grid: access_grid.clone(), classes: record_classes.clone(), job_types: job_types.clone(), factors: *factors };
+    let Settings { access_grid, record_classes, job_types, patients, factors, .. } = settings;
+    let basis = Basis {
+        grid: access_grid.clone(),
+        classes: record_classes.clone(),
+        job_types: job_types.clone(),
+        patients: *patients,
+        factors: *factors,
+    };
     Ok(Rules::new(basis)?)
 }

@@ -60,6 +60,7 @@ impl Settings {
         now.job_types = new.job_types;
         now.access_grid = new.access_grid;
         now.factors = new.factors;
+        now.patients = new.patients;
         now.log.level = new.log.level;
         (now, left)
     }

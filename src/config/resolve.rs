@@ -5,7 +5,7 @@ use super::stores;
 use super::{catalogue, grid};
 use crate::backup::BackupSettings;
 use crate::blob::{BlobSettings, ReplicaSettings};
-use crate::domain::{AccessGrid, Factors, JobTypes, RecordClasses};
+use crate::domain::{AccessGrid, Factors, JobTypes, PatientsNamed, RecordClasses};
 use crate::engine::{IndexSettings, PostgresSettings, PostgresTls, SqliteSettings};
 use crate::leases::LeaseSettings;
 use crate::listener::{CorsSettings, ListenerSettings, TlsSettings, TlsVersions, WireSettings};
@@ -57,6 +57,8 @@ pub struct Settings {
     pub job_types: JobTypes,
     /// Which job type may do what with which record class.
     pub access_grid: AccessGrid,
+    /// When a record must name its patient.
+    pub patients: PatientsNamed,
     /// How many kinds of proof records of patients take.
     pub factors: Factors,
     /// What is logged, and how.
@@ -190,6 +192,10 @@ pub(super) fn resolve(raw: Raw, file: &Path) -> Result<Settings, ConfigError> {
         access_grid: grid::access_grid(raw.catalogue.access_grid.map(place).as_deref(), &record_classes, &job_types)?,
         record_classes,
         job_types,
+        patients: match raw.profile {
+            Profile::StrictJp => PatientsNamed::Always,
+            Profile::Dev => PatientsNamed::WithStatedClass,
+        },
         factors: match raw.access.second_factor {
             Some(true) => Factors::Two,
             Some(false) => Factors::One,

@@ -1,3 +1,4 @@
+use super::ClassBy;
 use super::action::{
     AbortUpload, Action, AddPart, Delete, DeleteSubject, List, ListBuckets, ListSubject, MakeBucket, MakeSubject, ManageBucket, Read,
     ReadAudit, ReadSubject, TagVersion, TenantSubject, UploadSubject, ViewBucket, ViewUpload, Write, WriteSubject,
@@ -135,6 +136,7 @@ impl Gate {
         let intent = WriteIntent {
             state: upload.state(),
             class: facts.class.clone(),
+            class_by: ClassBy::Default,
             change_reason: facts.change_reason.clone(),
             patient: facts.patient.clone(),
             department: facts.department.clone(),

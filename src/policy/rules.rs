@@ -5,9 +5,10 @@
 use super::Reason;
 use super::policies::{Policies, PoliciesError, Rarely};
 use super::question::{About, Bond, Glass, OnBehalf, Question, Scope, Shield, Traits};
+use super::writing::ClassBy;
 use crate::domain::{
-    AccessGrid, BucketMode, BucketName, Factors, JobGroup, JobTypes, PatientNaming, PrincipalKind, Purpose, RecordClass, RecordClasses,
-    RecordState, Right, TenantId, UtcTime, limits,
+    AccessGrid, BucketMode, BucketName, Factors, JobGroup, JobTypes, PatientNaming, PatientsNamed, PrincipalKind, Purpose, RecordClass,
+    RecordClasses, RecordState, Right, TenantId, UtcTime, limits,
 };
 use crate::identity::Principal;
 use cedar_policy::{
@@ -28,6 +29,8 @@ pub struct Basis {
     pub classes: RecordClasses,
     /// Which job types take a licence.
     pub job_types: JobTypes,
+    /// When a record must name its patient.
+    pub patients: PatientsNamed,
     /// What a person must have shown.
     pub factors: Factors,
 }
@@ -122,8 +125,9 @@ impl Rules {
     }
 
     /// Whether a record of `class` must name its patient (AC-03).
-    pub(super) fn wants_patient(&self, class: Option<&RecordClass>) -> bool {
-        class.and_then(|class| self.basis.classes.rule(class)).is_some_and(|rule| rule.patient == PatientNaming::Required)
+    pub(super) fn wants_patient(&self, class: Option<&RecordClass>, by: ClassBy) -> bool {
+        let is_held_to_it = by == ClassBy::Request || self.basis.patients == PatientsNamed::Always;
+        is_held_to_it && class.and_then(|class| self.basis.classes.rule(class)).is_some_and(|rule| rule.patient == PatientNaming::Required)
     }
 
     /// Decides one question, or says again what was decided.

@@ -13,6 +13,8 @@ pub struct WriteIntent {
     pub state: RecordState,
     /// The class stated for it.
     pub class: Option<RecordClass>,
+    /// Who says the class.
+    pub class_by: ClassBy,
     /// The reason stated for replacing a finalised version.
     pub change_reason: Option<String>,
     /// The patient stated for it.
@@ -23,6 +25,15 @@ pub struct WriteIntent {
     pub on_behalf_of: Option<String>,
     /// What the caller wants of the key before.
     pub condition: WriteCondition,
+}
+
+/// Who says of which class a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClassBy {
+    /// The request.
+    Request,
+    /// The bucket's default, or an upload that was let already.
+    Default,
 }
 
 /// Hides what may tell of a patient.
@@ -61,7 +72,10 @@ pub(super) fn judge(asked: &mut Asked<'_>, bucket: &Bucket, intent: &WriteIntent
             asked.decide(right, About::Record(&bucket.name, Traits { on_behalf, ..traits_of(bucket, parent) }))?;
         }
     }
-    if bucket.mode == BucketMode::Records && intent.patient.is_none() && asked.law.rules.wants_patient(intent.class.as_ref()) {
+    if bucket.mode == BucketMode::Records
+        && intent.patient.is_none()
+        && asked.law.rules.wants_patient(intent.class.as_ref(), intent.class_by)
+    {
         return Err(Reason::PatientRequired);
     }
     if replaced.is_some_and(RecordState::is_final) && intent.change_reason.is_none() {

@@ -7,7 +7,7 @@ use super::metadata::Stated;
 use super::tags;
 use crate::domain::{Attributes, ETag, RecordState, WriteCondition};
 use crate::objects::NewContent;
-use crate::policy::WriteIntent;
+use crate::policy::{ClassBy, WriteIntent};
 use http::StatusCode;
 use s3s::S3ErrorCode;
 
@@ -37,6 +37,7 @@ impl Described {
         WriteIntent {
             state: self.state,
             class: facts.class.clone(),
+            class_by: if facts.class.is_some() { ClassBy::Request } else { ClassBy::Default },
             change_reason: facts.change_reason.clone(),
             patient: facts.patient.clone(),
             department: facts.department.clone(),

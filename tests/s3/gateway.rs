@@ -7,10 +7,13 @@ use hozon::access::Access;
 use hozon::api::Api;
 use hozon::audit::{Event, Journal, OutcomeLog, ProviderLog};
 use hozon::blob::{BlobSettings, BlobStore};
-use hozon::domain::{Clock, Factors, Grant, Live, NodeId, PrincipalKind, Profile, RecordClasses, Right, SystemClock, TenantId, limits};
+use hozon::domain::{
+    BucketMode, BucketName, Clock, Factors, Grant, Live, NodeId, PatientsNamed, PrincipalKind, Profile, RecordClass, RecordClasses, Right,
+    SystemClock, TenantId, Versioning, limits,
+};
 use hozon::engine::{Engine, Events, SqliteEngine, SqliteSettings};
 use hozon::identity::{Authenticator, NewPrincipal, People};
-use hozon::index::Index;
+use hozon::index::{Index, NewBucket};
 use hozon::keys::Keyring;
 use hozon::leases::{LeaseSettings, Leases, ManualMonotonic, Monotonic, SystemMonotonic};
 use hozon::meters::{Meters, Observed};
@@ -82,7 +85,7 @@ fn basis(directory: &std::path::Path) -> Basis {
     std::fs::write(directory.join("hozon.toml"), "").unwrap();
     let settings = hozon::config::read(&directory.join("hozon.toml"), std::iter::empty()).unwrap();
     let (grid, classes, job_types) = (settings.access_grid, settings.record_classes, settings.job_types);
-    Basis { grid, classes, job_types, factors: Factors::One }
+    Basis { grid, classes, job_types, patients: PatientsNamed::Always, factors: Factors::One }
 }
 
 /// The gateway's own API; beside it paths that only say who asks.
@@ -217,6 +220,13 @@ impl Gateway {
         let gateway = Self::start().await;
         let app = gateway.app().await;
         (gateway, app)
+    }
+
+    /// A bucket of records that are of `class` where they say nothing else.
+    pub(crate) async fn records_bucket(&self, tenant: TenantId, name: &str, class: &str) {
+        let (name, default_class) = (BucketName::parse(name).unwrap(), RecordClass::parse(class).ok());
+        let new = NewBucket { name, mode: BucketMode::Records, versioning: Versioning::On, default_class };
+        self.index.of(tenant).create_bucket(new, self.clock.now(), Events::default()).await.unwrap().unwrap();
     }
 
     /// An app of a new hospital that may do everything.

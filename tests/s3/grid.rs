@@ -1,7 +1,7 @@
 //! Job type by record class, over HTTP: every field of the table that hozon ships, read from the file itself (AC-01, AC-02).
 
 use crate::gateway::{Ask, Gateway, Person, Told};
-use hozon::domain::{AccessGrid, Enters, PrincipalKind, RecordClass, Right};
+use hozon::domain::{AccessGrid, Enters, PatientsNamed, PrincipalKind, RecordClass, Right};
 use hozon::policy::{Basis, Rules};
 use http::StatusCode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,4 +150,23 @@ async fn a_record_without_class_or_patient_is_an_error_of_the_request() {
     let no_patient = gateway.ask(&app, &Ask::put("/karte/r", "v").with("x-amz-meta-record-class", "chart.medical")).await;
     assert_eq!(no_patient.status, StatusCode::BAD_REQUEST);
     refused(&no_patient, "patient-required", "no patient");
+}
+
+#[tokio::test]
+async fn a_client_that_knows_no_patients_may_use_the_default_of_a_bucket_only_where_the_profile_lets_it() {
+    let (gateway, app) = Gateway::with_app().await;
+    gateway.ask(&app, &Ask::put("/karte", "").with("x-amz-bucket-object-lock-enabled", "true")).await.good();
+    gateway.records_bucket(app.tenant, "with-default", "chart.medical").await;
+    let bare = Ask::put("/with-default/r", "v");
+    refused(&gateway.ask(&app, &bare).await, "patient-required", "strict");
+    let basis = Basis { patients: PatientsNamed::WithStatedClass, ..gateway.basis.clone() };
+    gateway.rules.replace(Rules::new(basis).unwrap());
+    gateway.ask(&app, &bare).await.good();
+    let open = gateway.ask(&app, &Ask::post("/with-default/u?uploads", "")).await.good().element("UploadId").unwrap();
+    let tag = gateway.ask(&app, &Ask::put(&format!("/with-default/u?partNumber=1&uploadId={open}"), "v")).await.good();
+    let tag = tag.header("etag").unwrap().to_owned();
+    let list = format!("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part></CompleteMultipartUpload>");
+    gateway.ask(&app, &Ask::post(&format!("/with-default/u?uploadId={open}"), list)).await.good();
+    let stated = bare.with("x-amz-meta-record-class", "chart.medical");
+    refused(&gateway.ask(&app, &stated).await, "patient-required", "stated");
 }
