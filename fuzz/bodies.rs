@@ -3,14 +3,17 @@
 //! `cargo +nightly fuzz run NAME` in this folder looks for bytes for which it does not; `tests/fuzz_bodies.rs` runs the same
 //! functions from a seed on every `cargo test`.
 
+use hozon::content::PatientLook;
 use hozon::domain::{
-    AttemptId, BlobId, BucketId, BucketName, ByteRange, ETag, EntryId, ObjectKey, PatientId, Purpose, RecordClass, Right, TenantId,
-    UtcTime, VersionId,
+    AccessGrid, AttemptId, BlobId, BucketId, BucketName, ByteRange, Directive, ETag, EntryId, Factors, JobTypes, ObjectKey, PatientId,
+    PatientsNamed, Purpose, RecordClass, RecordClasses, Right, TenantId, UtcTime, VersionId,
 };
+use hozon::policy::{Basis, Rules};
 use hozon::root::{Protection, Root};
 use hozon::seal::layout::{FrameLengths, plain_length, stream_length};
 use hozon::seal::{Aead, Context, KeyUse, Manifest, MasterKey, OpenedDataKey, Opener, PlaceOfVersion, PlainPool, SealedChunks};
 use std::path::Path;
+use std::sync::LazyLock;
 use zeroize::Zeroizing;
 
 /// A body, by the name of its target.
@@ -24,7 +27,16 @@ pub(crate) const BODIES: &[(&str, Body)] = &[
     ("frame", frame),
     ("root_file", root_file),
     ("configuration", configuration),
+    ("content", content),
+    ("directive", directive),
+    ("policy", policy),
 ];
+
+static RULES: LazyLock<Rules> = LazyLock::new(|| {
+    let (grid, classes, job_types) = (AccessGrid::default(), RecordClasses::default(), JobTypes::default());
+    let basis = Basis { grid, classes, job_types, patients: PatientsNamed::Always, factors: Factors::Two };
+    Rules::new(basis).expect("the shipped policies fit")
+});
 
 /// What is taken for a name is written back as it was read.
 pub(crate) fn names(bytes: &[u8]) {
@@ -174,4 +186,32 @@ fn written(name: &str, bytes: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) 
     let mut file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).expect("a file");
     file.write_all(bytes).expect("room for the file");
     (folder, path)
+}
+
+/// Looking at a body never fails, whatever it is said to be and however it comes in.
+pub(crate) fn content(bytes: &[u8]) {
+    for kind in [None, Some("application/dicom"), Some("application/fhir+json")] {
+        let Ok(stated) = PatientId::parse("0001234") else { return };
+        let (mut whole, mut pieces) = (PatientLook::new(stated.clone(), kind), PatientLook::new(stated, kind));
+        whole.take(bytes);
+        bytes.chunks(13).for_each(|piece| pieces.take(piece));
+        assert_eq!(whole.found(), pieces.found());
+    }
+}
+
+/// What is taken for something laid down about access is written back as it was read.
+pub(crate) fn directive(bytes: &[u8]) {
+    let Ok(directive) = serde_json::from_slice::<Directive>(bytes) else { return };
+    let written = serde_json::to_vec(&directive).expect("it was read");
+    assert_eq!(serde_json::from_slice::<Directive>(&written).ok(), Some(directive));
+}
+
+/// A tenant's own policies fit or are refused, and never take the place of those that are shipped.
+pub(crate) fn policy(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let own = |text: &str| [("own".to_owned(), text.to_owned())];
+    if RULES.with(&own(text)).is_ok() {
+        let taken = format!("{text}\n@id(\"granted\") permit (principal, action, resource);");
+        assert!(RULES.with(&own(&taken)).is_err());
+    }
 }

@@ -42,6 +42,24 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
         }
         "configuration" => vec![std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/hozon.toml")).unwrap()],
+        "content" => texts(&[
+            r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"p","identifier":[{"value":"0001234"}]}}]}"#,
+            r#"{"resourceType":"Observation","subject":{"reference":"Patient/0001234"}}"#,
+            concat!("DICM", "\u{2}\0\u{10}\0UI\u{4}\01.2 ", "\u{10}\0 \0LO\u{8}\00001234 "),
+        ])
+        .into_iter()
+        .map(|text: Vec<u8>| if text.starts_with(b"DICM") { [vec![0; 128], text].concat() } else { text })
+        .collect(),
+        "directive" => texts(&[
+            r#"{"is":"care","limit":"known"}"#,
+            r#"{"is":"provider","issuer":"https://idp.example","audiences":["hozon"],"grants":[{"bucket":"*","rights":["read"]}]}"#,
+            r#"{"is":"revocation","principal":"sato","before":1767225600000000}"#,
+            r#"{"is":"person","name":"suzuki","kind":"person","profile":{"job_types":["nurse"]}}"#,
+        ]),
+        "policy" => texts(&[
+            r#"@id("night") forbid (principal, action, resource is Record) when { context.hour < 6 };"#,
+            r#"@id("ward") permit (principal is Person, action in [Action::"read"], resource is Record) when { resource has department };"#,
+        ]),
         _ => vec![b"a message".to_vec()],
     }
 }

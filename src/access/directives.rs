@@ -88,15 +88,20 @@ impl Access {
             if rows.is_empty() {
                 break;
             }
-            let mut next = Book::clone(&book);
+            // What nobody else has is not copied: the first reading of a large tenant takes many pages.
+            let mut next = Arc::unwrap_or_clone(book);
             for row in rows {
                 let (mark, revision) = (row.mark, row.revision);
                 next.take(opened(&keys, tenant, &row)?, (mark, revision));
             }
             book = Arc::new(next);
         }
-        self.kept.insert(tenant, Kept { book: Arc::clone(&book), read });
-        Ok(book)
+        let newest = self.kept.entry(tenant).and_upsert_with(|kept| match kept {
+            // Somebody has read more while we read.
+            Some(kept) if kept.value().book.mark() > book.mark() => kept.into_value(),
+            Some(_) | None => Kept { book, read },
+        });
+        Ok(newest.into_value().book)
     }
 
     /// Lays something down, all of it or nothing.
