@@ -258,7 +258,7 @@ fn gateway(place: &Path) -> (Running, String) {
         .replace("/run/secrets/gateway-certificate", &format!("{ours}gateway/server.pem"))
         .replace("/run/secrets/gateway-key", &format!("{ours}gateway/server.key"))
         .replace("/run/secrets/root-passphrase", &format!("{ours}gateway/root-passphrase"))
-        .replace("/etc/hozon/root/", &format!("{ours}root/"));
+        .replace("/etc/hozon/keys/", &format!("{ours}root/"));
     let file = place.join("local.toml");
     fs::write(&file, text).unwrap();
     if rustix::process::geteuid().is_root() {
