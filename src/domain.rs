@@ -55,7 +55,7 @@ pub use live::Live;
 pub use location::{BlobId, InvalidBlobId, Location};
 pub use patient::{InvalidPatientId, PatientId};
 pub use peer::{Peer, Wire};
-pub use principal::{Grant, PrincipalKind, Profile, Right, Standing};
+pub use principal::{Grant, InvalidProfile, PrincipalKind, Profile, Right, Standing};
 pub use purpose::Purpose;
 pub use range::{ByteRange, RangeRequest, Unsatisfiable};
 pub use record::{InvalidRecordClass, RecordClass, RecordFacts, RecordState};

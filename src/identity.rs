@@ -5,6 +5,7 @@
 
 mod authenticator;
 mod federated;
+mod key_pair;
 mod oidc;
 mod people;
 mod presented;
@@ -15,6 +16,6 @@ mod session;
 pub use authenticator::{Authenticator, Unauthenticated};
 pub use oidc::TokenError;
 pub use people::{AccessKey, NewAccessKey, NewPrincipal, People, PeopleError, Person};
-pub use presented::Presented;
+pub use presented::{Presented, TokenHash};
 pub use principal::{Principal, ProvenBy};
 pub use session::SessionCredentials;

@@ -114,11 +114,6 @@ impl Book {
         self.care != CareLimited::Nobody || !self.patients.is_empty() || !self.glasses.is_empty()
     }
 
-    /// The break-glass accesses of a principal that are open at `now`.
-    pub fn open_glasses<'b>(&'b self, by: &'b str, now: UtcTime) -> impl Iterator<Item = &'b BrokenGlass> {
-        self.glasses.values().filter(move |glass| glass.by == by && glass.until > now)
-    }
-
     /// All break-glass accesses, by id.
     pub fn glasses(&self) -> impl Iterator<Item = &BrokenGlass> {
         self.glasses.values()
@@ -134,11 +129,6 @@ impl Book {
     #[must_use]
     pub fn provider(&self, issuer: &str) -> Option<&IdentityProvider> {
         self.providers.get(issuer).filter(|provider| provider.enabled)
-    }
-
-    /// All identity providers.
-    pub fn providers(&self) -> impl Iterator<Item = &IdentityProvider> {
-        self.providers.values()
     }
 
     /// The tenant's own policies, by name.

@@ -21,12 +21,6 @@ impl NewDirective {
         let revision = book.revision(&directive) + 1;
         Self { directive, revision }
     }
-
-    /// What is to be laid down.
-    #[must_use]
-    pub const fn directive(&self) -> &Directive {
-        &self.directive
-    }
 }
 
 #[derive(Clone)]
@@ -138,7 +132,7 @@ fn sealed(keys: &IndexKeys, tenant: TenantId, new: &NewDirective) -> Result<Dire
 
 fn opened(keys: &IndexKeys, tenant: TenantId, row: &DirectiveRow) -> Result<Directive, AccessError> {
     let sealer = keys.version(row.kek_version).ok_or(AccessError::Damaged)?;
-    if row.tenant != tenant || !row_mac::same(row_mac::of(sealer, row), row.mac) {
+    if row.tenant != tenant || !row_mac::holds(sealer, row) {
         return Err(AccessError::Damaged);
     }
     let context = Context::directive(tenant, row.kind, (&row.name.0, row.revision));

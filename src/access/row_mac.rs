@@ -2,11 +2,19 @@
 
 use crate::engine::{DirectiveRow, RowMac};
 use crate::leases::IndexKey;
-use subtle::ConstantTimeEq;
 
 /// The MAC that `row` must carry. The mark is the engine's and not covered: it only says which rows are newer.
 pub(super) fn of(key: &IndexKey, row: &DirectiveRow) -> RowMac {
-    RowMac(key.row_mac.mac(&[
+    RowMac(over(row, |fields| key.row_mac.mac(fields)))
+}
+
+/// Whether `row` carries it.
+pub(super) fn holds(key: &IndexKey, row: &DirectiveRow) -> bool {
+    over(row, |fields| key.row_mac.mac_matches(fields, &row.mac.0))
+}
+
+fn over<T>(row: &DirectiveRow, look: impl FnOnce(&[&[u8]]) -> T) -> T {
+    look(&[
         b"directive",
         row.tenant.as_bytes(),
         &[row.kind as u8],
@@ -14,10 +22,5 @@ pub(super) fn of(key: &IndexKey, row: &DirectiveRow) -> RowMac {
         &row.kek_version.to_be_bytes(),
         &row.sealed,
         &row.revision.to_be_bytes(),
-    ]))
-}
-
-/// Whether two MACs are the same, without telling where they differ.
-pub(super) fn same(made: RowMac, found: RowMac) -> bool {
-    made.0.ct_eq(&found.0).into()
+    ])
 }

@@ -4,6 +4,7 @@ use crate::domain::{
     AccessChange, BrokenGlass, BucketName, ChangeVerdict, Directive, GlassFinding, GlassReason, ObjectKey, PatientId, PatientRule, Right,
 };
 use crate::oversight::GlassWish;
+use crate::policy::PolicyText;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -105,11 +106,7 @@ impl Api {
         let bucket = BucketName::parse(&bucket).map_err(|_| Problem::parameter("bucket"))?;
         let key = key.map(|key| ObjectKey::parse(&key)).transpose().map_err(|_| Problem::parameter("key"))?;
         let about = self.oversight.explain(&call.who, &call.around, &who, (action, &bucket, key.as_ref())).await?;
-        let policies: Vec<_> = about
-            .policies
-            .iter()
-            .map(|policy| value!({ "id": policy.id, "file": policy.file, "guideline": policy.guideline, "text": policy.text }))
-            .collect();
+        let policies: Vec<_> = about.policies.iter().map(shown_policy).collect();
         let reason = about.refused.map(crate::policy::Reason::code);
         Ok(json(StatusCode::OK, &value!({ "allowed": reason.is_none(), "reason": reason, "policies": policies })))
     }
@@ -131,10 +128,7 @@ impl Api {
     /// `GET /-/v1/access/policies`: every policy that holds for the tenant.
     pub(super) async fn policies(&self, call: &Call<'_>) -> Result<Response<Bytes>, Problem> {
         let all = self.oversight.policies(&call.who, &call.around).await?;
-        let shown: Vec<_> = all
-            .iter()
-            .map(|policy| value!({ "id": policy.id, "file": policy.file, "guideline": policy.guideline, "text": policy.text }))
-            .collect();
+        let shown: Vec<_> = all.iter().map(shown_policy).collect();
         Ok(json(StatusCode::OK, &value!({ "policies": shown })))
     }
 }
@@ -155,6 +149,10 @@ fn shown(glass: &BrokenGlass) -> serde_json::Value {
         "until": glass.until.to_string(),
         "review": review,
     })
+}
+
+fn shown_policy(policy: &PolicyText) -> serde_json::Value {
+    value!({ "id": policy.id, "file": policy.file, "guideline": policy.guideline, "text": policy.text })
 }
 
 fn shown_change(change: &AccessChange) -> serde_json::Value {

@@ -1,11 +1,12 @@
+use super::document::json;
 use super::{Api, Problem};
 use crate::audit::{Event, Logged, OperatorAction, Verdict};
 use crate::domain::{Right, UtcTime};
 use crate::identity::Principal;
-use crate::policy::{Circumstances, SIGN_IN, UNDECIDED};
+use crate::policy::{Circumstances, ReadAudit, SIGN_IN, UNDECIDED};
 use crate::report::AccessLogQuery;
 use bytes::Bytes;
-use http::{Response, header};
+use http::{Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use std::sync::Arc;
@@ -19,13 +20,10 @@ impl Api {
     /// `GET /-/v1/audit/events`: the tenant's events, newest first.
     pub(super) async fn audit_events(&self, who: &Arc<Principal>, around: &Circumstances, query: &str) -> Result<Response<Bytes>, Problem> {
         let query = parse(query)?;
-        let admitted = self.gate.read_audit(who, around).await?;
+        let admitted = self.gate.see::<ReadAudit>(who, around).await?;
         let page = self.access_log.search(&admitted, &query).await?;
         let document = serde_json::json!({ "events": page.events.iter().map(shown).collect::<Vec<_>>(), "next": page.next });
-        let mut response = Response::new(Bytes::from(document.to_string()));
-        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-        response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-        Ok(response)
+        Ok(json(StatusCode::OK, &document))
     }
 }
 

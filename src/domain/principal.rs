@@ -1,4 +1,4 @@
-use super::{PatientId, Purpose, UnknownName};
+use super::{BucketName, InvalidBucketName, PatientId, Purpose, UnknownName};
 use serde::{Deserialize, Serialize};
 
 /// What kind of principal someone is. The number is what rows and MACs carry.
@@ -198,4 +198,54 @@ pub struct Profile {
     /// What the principal may do.
     #[serde(default)]
     pub grants: Vec<Grant>,
+}
+
+/// A profile that can hold nothing of what it says, or too much.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidProfile {
+    /// A job type that the catalogue does not have.
+    #[error("there is no job type `{code}`")]
+    JobType {
+        /// Which.
+        code: String,
+    },
+    /// A grant on what is no bucket's name.
+    #[error(transparent)]
+    Bucket(#[from] InvalidBucketName),
+    /// A grant of nothing.
+    #[error("the grant on `{bucket}` names no right")]
+    NoRight {
+        /// On which bucket.
+        bucket: String,
+    },
+    /// A grant of what only policy gives.
+    #[error("`{}` is no right that a grant gives", right.name())]
+    NotGranted {
+        /// Which.
+        right: Right,
+    },
+}
+
+impl Profile {
+    /// Checks what a typing mistake would otherwise grant to nobody, in silence, and that policy alone gives what it must.
+    ///
+    /// # Errors
+    /// [`InvalidProfile`] says what is wrong first.
+    pub fn check(&self, is_job_type: impl Fn(&str) -> bool) -> Result<(), InvalidProfile> {
+        if let Some(code) = self.job_types.iter().find(|code| !is_job_type(code)) {
+            return Err(InvalidProfile::JobType { code: code.clone() });
+        }
+        for Grant { bucket, rights } in &self.grants {
+            if bucket != "*" {
+                BucketName::parse(bucket)?;
+            }
+            if rights.is_empty() {
+                return Err(InvalidProfile::NoRight { bucket: bucket.clone() });
+            }
+            if let Some(right) = rights.iter().find(|right| !Right::ALL.contains(right)) {
+                return Err(InvalidProfile::NotGranted { right: *right });
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,17 +1,14 @@
 use super::oidc::{Providers, TokenError};
 use super::principal::ProvenBy;
-use super::session;
-use super::{Presented, Principal, row_mac};
+use super::{Presented, Principal, TokenHash, key_pair, row_mac};
 use crate::access::{Access, AccessError};
 use crate::domain::{Clock, Profile, Standing, UtcTime, limits};
 use crate::engine::{Credential, Engine, EngineError, PrincipalRow};
 use crate::leases::{LeaseError, Leases, Monotonic};
 use crate::seal::{Context, SealError};
-use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The credentials do not identify anyone who is let in.
@@ -54,7 +51,7 @@ pub(super) struct Known {
     pub(super) principal: Arc<Principal>,
     pub(super) expires: Option<UtcTime>,
     /// Of a session: the hash of the token that it came with.
-    pub(super) token: Vec<u8>,
+    pub(super) token: Option<TokenHash>,
 }
 
 /// Checks credentials.
@@ -67,7 +64,7 @@ pub struct Authenticator {
     /// Sessions whose tokens came with a request of late.
     pub(super) sessions: Cache<String, Arc<Known>>,
     /// Whom tokens identified of late, by the hash of the token.
-    pub(super) bearers: Cache<[u8; 32], Arc<Principal>>,
+    pub(super) bearers: Cache<TokenHash, Arc<Principal>>,
     known: Cache<String, Arc<Known>>,
     /// Counts the changes of people: what was read before one is not remembered after it, also where reading took until
     /// then.
@@ -129,9 +126,8 @@ impl Authenticator {
     pub async fn verify(&self, presented: &Presented) -> Result<Arc<Principal>, Unauthenticated> {
         let known = self.known(presented.access_key()).await?;
         // The secret of a session alone is not enough: its token says how long it is good for.
-        if !known.token.is_empty() {
-            let shown = presented.token().map(|token| digest(&SHA256, token.as_bytes())).ok_or(TokenError::Malformed)?;
-            if !bool::from(known.token.ct_eq(shown.as_ref())) {
+        if let Some(token) = known.token {
+            if !presented.token().is_some_and(|shown| shown.is(token)) {
                 return Err(TokenError::Malformed.into());
             }
             return self.still(&known.principal).await;
@@ -172,7 +168,7 @@ impl Authenticator {
 
     async fn known(&self, access_key: &str) -> Result<Arc<Known>, Unauthenticated> {
         let generation = self.generation();
-        if access_key.starts_with(session::PREFIX) {
+        if access_key.starts_with(key_pair::SESSION) {
             // Its token has come with this request, or the session is not known at all.
             let known = self.sessions.get(access_key).filter(|known| known.generation == generation);
             return known.ok_or(Unauthenticated::Unknown);
@@ -234,6 +230,6 @@ impl Authenticator {
         let profile = principal_sealer.attributes.open(&context, &principal.sealed_profile).map_err(|_| damaged("principals"))?;
         let profile: Profile = serde_json::from_slice(&profile).map_err(|_| damaged("principals"))?;
         let who = Principal { access_key: key.access_key, ..self.described(principal, profile) };
-        Ok(Known { generation, secret: Zeroizing::new(secret), principal: Arc::new(who), expires: key.expires, token: Vec::new() })
+        Ok(Known { generation, secret: Zeroizing::new(secret), principal: Arc::new(who), expires: key.expires, token: None })
     }
 }

@@ -4,13 +4,12 @@ use super::authenticator::{Authenticator, Known, Unauthenticated};
 use super::oidc::{Claims, OneOrMore, TokenError, issuer_of};
 use super::principal::{Life, Principal, ProvenBy};
 use super::session::{self, Session, SessionCredentials};
+use super::{TokenHash, key_pair};
 use crate::domain::{IdentityProvider, PatientId, PrincipalId, PrincipalKind, Profile, Standing, TenantId, UtcTime, limits};
 use crate::leases::LeaseError;
 use crate::seal::TokenKind;
-use aws_lc_rs::digest::{SHA256, digest};
 use std::sync::Arc;
 use std::time::Duration;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 impl Authenticator {
@@ -30,7 +29,7 @@ impl Authenticator {
         let claims = self.providers.verified(tenant, &provider, (token, now)).await?;
         let most = Duration::from_secs(provider.session_secs_max.into());
         let ends = now.plus(life.unwrap_or(limits::SESSION_LIFE).min(most));
-        let (access_key, secret) = session::pair()?;
+        let (access_key, secret) = key_pair::generate(key_pair::SESSION)?;
         let life = Life { begun: now, ends };
         let who = self.federated((tenant, &provider), &claims, (access_key.clone(), Some(life))).await?;
         let session = Session {
@@ -49,23 +48,21 @@ impl Authenticator {
         Ok((Arc::new(who), credentials))
     }
 
-    /// Takes the token that came with a request into use, so that the request's signature can be checked.
+    /// Takes the token that came with a request signed by `access_key` into use, so that the signature can be checked.
     ///
     /// # Errors
     /// [`Unauthenticated::Token`] when it is none of ours; [`Unauthenticated::NotInUse`] when it is over.
-    pub async fn accept(&self, token: &str) -> Result<(), Unauthenticated> {
-        let made = digest(&SHA256, token.as_bytes());
+    pub async fn accept(&self, access_key: &str, token: &str) -> Result<TokenHash, Unauthenticated> {
+        let made = TokenHash::of(token.as_bytes());
+        if self.sessions.get(access_key).and_then(|known| known.token).is_some_and(|known| known.is(made)) {
+            return Ok(made);
+        }
         let presented = session::taken_apart(token).ok_or(TokenError::Malformed)?;
         let keys = match self.leases.index(presented.tenant).await {
             Err(LeaseError::NoTenant { .. }) => return Err(TokenError::Malformed.into()),
             found => found?,
         };
         let session = session::open(&keys, &presented).ok_or(TokenError::Malformed)?;
-        if let Some(known) = self.sessions.get(&session.access_key)
-            && bool::from(known.token.ct_eq(made.as_ref()))
-        {
-            return Ok(());
-        }
         let tenant = self.engine.tenant(presented.tenant).await?.filter(|tenant| tenant.standing == Standing::Active);
         let tenant = tenant.ok_or(Unauthenticated::NotInUse)?;
         let life = Life { begun: UtcTime::from_micros(session.begun), ends: UtcTime::from_micros(session.ends) };
@@ -87,10 +84,10 @@ impl Authenticator {
             secret: Zeroizing::new(session.secret.clone()),
             principal: Arc::new(who),
             expires: Some(life.ends),
-            token: Vec::from(made.as_ref()),
+            token: Some(made),
         };
         self.sessions.insert(session.access_key.clone(), Arc::new(known));
-        Ok(())
+        Ok(made)
     }
 
     /// Whom a bearer token identifies (RFC 6750).
@@ -98,7 +95,7 @@ impl Authenticator {
     /// # Errors
     /// [`Unauthenticated`].
     pub async fn bearer(&self, token: &str) -> Result<Arc<Principal>, Unauthenticated> {
-        let made = hashed(token.as_bytes());
+        let made = TokenHash::of(token.as_bytes());
         if let Some(known) = self.bearers.get(&made) {
             return self.still(&known).await;
         }
@@ -127,7 +124,7 @@ impl Authenticator {
             return Err(TokenError::Claim { claim: "azp" }.into());
         }
         // By app and token: what one app has shown says nothing of another.
-        let made = hashed(&[app.access_key().as_bytes(), token.as_bytes()].concat());
+        let made = TokenHash::of(&[app.access_key().as_bytes(), token.as_bytes()].concat());
         if let Some(known) = self.bearers.get(&made) {
             return self.still(&known).await;
         }
@@ -208,13 +205,6 @@ impl Authenticator {
     async fn provider(&self, tenant: TenantId, issuer: &str) -> Result<IdentityProvider, Unauthenticated> {
         Ok(self.access.book(tenant).await?.provider(issuer).cloned().ok_or(TokenError::Issuer)?)
     }
-}
-
-/// What a token is remembered by.
-fn hashed(bytes: &[u8]) -> [u8; 32] {
-    let mut made = [0; 32];
-    made.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    made
 }
 
 /// Two where the provider says so in a way that the tenant has named, or as RFC 8176 does (ID-03).

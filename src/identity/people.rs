@@ -1,9 +1,8 @@
-use super::{Authenticator, Principal, row_mac};
+use super::{Authenticator, Principal, key_pair, row_mac};
 use crate::domain::{Clock, PrincipalId, PrincipalKind, Profile, Standing, TenantId, UtcTime};
 use crate::engine::{AccessKeyRow, Changed, Engine, EngineError, Events, PrincipalRow, RowMac};
 use crate::leases::{IndexKeys, LeaseError, Leases};
 use crate::seal::{Context, SealError};
-use base64::Engine as _;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -242,7 +241,7 @@ impl People {
     /// [`PeopleError`].
     pub async fn new_access_key(&self, tenant: TenantId, name: &str, expires: Option<UtcTime>) -> Result<NewAccessKey, PeopleError> {
         let (principal, _) = self.row(tenant, name).await?;
-        let (id, secret) = generate()?;
+        let (id, secret) = key_pair::generate(key_pair::STORED)?;
         let keys = self.leases.index(tenant).await?;
         let active = keys.active();
         let context = Context::access_key_secret(tenant, principal.id, &id);
@@ -338,15 +337,4 @@ fn person(row: PrincipalRow, profile: Profile) -> Person {
 
 fn access_key(row: AccessKeyRow) -> AccessKey {
     AccessKey { id: row.access_key, principal: row.principal, standing: row.standing, created: row.created, expires: row.expires }
-}
-
-/// A new pair in the shape that S3 tools expect: 20 characters beginning with `HZ`, and 40 characters.
-fn generate() -> Result<(String, Zeroizing<String>), SealError> {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let mut random = Zeroizing::new([0u8; 48]);
-    getrandom::fill(random.as_mut()).map_err(SealError::Random)?;
-    let (public, secret) = random.split_at(18);
-    let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('A', char::from);
-    let id = "HZ".chars().chain(public.iter().map(letter)).collect();
-    Ok((id, Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(secret))))
 }

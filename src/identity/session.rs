@@ -6,15 +6,12 @@ use crate::domain::{PrincipalId, Profile, TenantId, UtcTime};
 use crate::leases::IndexKeys;
 use crate::seal::{Context, SealError};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// The first byte of every token.
 const VERSION: u8 = 1;
-/// What the access keys of sessions begin with, and no credential in the index does: those have letters and 2 to 7.
-pub(super) const PREFIX: &str = "HZ1";
-
 /// Who a session is, and how long.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,16 +54,6 @@ impl std::fmt::Debug for SessionCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SessionCredentials({})", self.access_key)
     }
-}
-
-/// The pair of a new session.
-pub(super) fn pair() -> Result<(String, Zeroizing<String>), SealError> {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let mut random = Zeroizing::new([0u8; 47]);
-    getrandom::fill(random.as_mut()).map_err(SealError::Random)?;
-    let (public, secret) = random.split_at(17);
-    let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('A', char::from);
-    Ok((PREFIX.chars().chain(public.iter().map(letter)).collect(), Zeroizing::new(STANDARD.encode(secret))))
 }
 
 /// The token of a session.

@@ -1,6 +1,6 @@
 use super::{Oversight, OversightError};
 use crate::audit::Subject;
-use crate::domain::{NewPerson, PrincipalKind, Right, Standing, limits};
+use crate::domain::{NewPerson, PrincipalKind, Standing, limits};
 use crate::identity::{AccessKey, NewPrincipal, PeopleError, Person, Principal};
 use crate::policy::{Circumstances, ManagePolicy, ViewPolicy};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Oversight {
             expires: expires.map(|at| at.to_string()),
             ..Subject::default()
         };
-        let (_who, _tenant, record) = self.gate.manage(who, around, subject).await?.spend();
+        let (_who, _tenant, record) = self.gate.manage::<ManagePolicy>(who, around, subject).await?.spend();
         Ok(self.people.add_access_key(key, record.events()).await?)
     }
 
@@ -61,7 +61,7 @@ impl Oversight {
     /// [`OversightError`]; nothing changes then.
     pub async fn shut_out(&self, who: &Arc<Principal>, around: &Circumstances, name: &str) -> Result<(), OversightError> {
         let subject = Subject { principal: Some(name.to_owned()), ..Subject::default() };
-        let (who, _tenant, record) = self.gate.manage(who, around, subject).await?.spend();
+        let (who, _tenant, record) = self.gate.manage::<ManagePolicy>(who, around, subject).await?.spend();
         match self.people.set_standing(who.tenant(), name, Standing::Disabled, record.events()).await {
             Err(PeopleError::NoPrincipal { .. }) => Err(OversightError::Nothing { what: "principal" }),
             done => Ok(done?),
@@ -70,22 +70,10 @@ impl Oversight {
 
     /// Whether somebody can be as they are wanted.
     pub(super) fn is_fit_person(&self, person: &NewPerson) -> Result<(), OversightError> {
-        let unfit = |reason: String| Err(OversightError::Unfit { reason });
         if person.kind == PrincipalKind::Operator {
-            return unfit("operators are not people of a tenant".to_owned());
+            return Err(OversightError::Unfit { reason: "operators are not people of a tenant".to_owned() });
         }
-        if let Some(unknown) = person.profile.job_types.iter().find(|code| !self.gate.knows_job_type(code)) {
-            return unfit(format!("there is no job type `{unknown}`"));
-        }
-        for grant in &person.profile.grants {
-            if grant.bucket != "*" && crate::domain::BucketName::parse(&grant.bucket).is_err() {
-                return unfit(format!("`{}` is no bucket name", grant.bucket));
-            }
-            if grant.rights.is_empty() || grant.rights.contains(&Right::BreakGlass) {
-                return unfit("a grant names rights, and `break-glass` is none".to_owned());
-            }
-        }
-        Ok(())
+        person.profile.check(|code| self.gate.knows_job_type(code)).map_err(|unfit| OversightError::Unfit { reason: unfit.to_string() })
     }
 }
 

@@ -40,6 +40,6 @@ pub(super) fn to_bucket(book: &Book, who: &Principal, now: UtcTime) -> Bond {
 }
 
 fn glass(book: &Book, who: &Principal, now: UtcTime, fits: impl Fn(&PatientId) -> bool) -> Glass {
-    let id = who.id().to_string();
-    if book.open_glasses(&id, now).any(|glass| fits(&glass.patient)) { Glass::Broken } else { Glass::Whole }
+    let mut open = book.glasses().filter(|glass| glass.until > now && fits(&glass.patient));
+    if open.any(|glass| glass.by == who.id().to_string()) { Glass::Broken } else { Glass::Whole }
 }

@@ -1,8 +1,8 @@
-use super::asked::{Asked, traits_of};
+use super::asked::traits_of;
 use super::policies::PolicyAbout;
 use super::question::{About, OnBehalf, Traits};
 use super::writing::content_of;
-use super::{Action, Admitted, Circumstances, Gate, Reason, Refused, ViewPolicy};
+use super::{Admitted, Circumstances, Gate, Reason, Refused, ViewPolicy};
 use crate::domain::{BucketMode, BucketName, ObjectKey, RecordClass, RecordState, Right};
 use crate::engine::Which;
 use crate::identity::Principal;
@@ -62,8 +62,7 @@ impl Gate {
         around: &Circumstances,
         (right, name, key): (Right, &BucketName, Option<&ObjectKey>),
     ) -> Result<Explained, Refused> {
-        let law = self.judge.law(admitted.tenant()).await?;
-        let mut asked = Asked::new(ViewPolicy::RIGHT.name(), (who, around), (law, self.journal.now()));
+        let mut asked = self.asked::<ViewPolicy>(who, around).await?;
         let index = self.index.of(admitted.tenant());
         let bucket = index.bucket(name).await?.ok_or(Refused::NoSuchBucket)?;
         let mut refused = asked.decide(right, About::Bucket(name)).err();
@@ -92,12 +91,11 @@ impl Gate {
     /// [`Refused`] when it cannot be looked up.
     pub async fn matrix(
         &self,
-        admitted: &Admitted<ViewPolicy>,
+        _leave: &Admitted<ViewPolicy>,
         (who, around): (&Arc<Principal>, &Circumstances),
         bucket: &Bucket,
     ) -> Result<Vec<MatrixRow>, Refused> {
-        let law = self.judge.law(admitted.tenant()).await?;
-        let mut asked = Asked::new(ViewPolicy::RIGHT.name(), (who, around), (law, self.journal.now()));
+        let mut asked = self.asked::<ViewPolicy>(who, around).await?;
         let rules = Arc::clone(&asked.law.rules);
         let classes: Vec<Option<&RecordClass>> = match bucket.mode {
             BucketMode::Records => rules.classes().map(Some).collect(),

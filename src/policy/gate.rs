@@ -1,7 +1,7 @@
 use super::ClassBy;
 use super::action::{
     AbortUpload, Action, AddPart, Delete, DeleteSubject, List, ListBuckets, ListSubject, MakeBucket, MakeSubject, ManageBucket, Read,
-    ReadAudit, ReadSubject, TagVersion, TenantSubject, UploadSubject, ViewBucket, ViewUpload, Write, WriteSubject,
+    ReadSubject, TagVersion, TenantSubject, UploadSubject, ViewBucket, ViewUpload, Write, WriteSubject,
 };
 use super::asked::{Asked, SIGN_IN, UNDECIDED, traits_of, traits_of_upload};
 use super::judge::Judge;
@@ -30,8 +30,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate that decides by `rules` and what each tenant has laid down in `access`, looks in `index` and records in `journal`. When a decision has become old by `clock`,
-    /// it asks `people` who somebody is by now.
+    /// A gate that decides by `rules` and what each tenant has laid down in `access`, looks in `index` and records in
+    /// `journal`. When a decision has become old by `clock`, it asks `people` who somebody is by now.
     #[must_use]
     pub fn new(
         index: Arc<Index>,
@@ -44,8 +44,17 @@ impl Gate {
     }
 
     pub(super) async fn asked<'a, A: Action>(&self, who: &Arc<Principal>, around: &'a Circumstances) -> Result<Asked<'a>, Refused> {
+        self.asked_as(A::RIGHT.name(), who, around).await
+    }
+
+    pub(super) async fn asked_as<'a>(
+        &self,
+        action: &'static str,
+        who: &Arc<Principal>,
+        around: &'a Circumstances,
+    ) -> Result<Asked<'a>, Refused> {
         let law = self.judge.law(who.tenant()).await?;
-        Ok(Asked::new(A::RIGHT.name(), (who, around), (law, self.journal.now())))
+        Ok(Asked::new(action, (who, around), (law, self.journal.now())))
     }
 
     /// Leave to read the version that `which` names. Not on record yet: see [`Permitted`].
@@ -199,8 +208,9 @@ impl Gate {
     async fn still(&self, asked: &Asked<'_>) -> Result<Arc<Principal>, Refused> {
         match self.people.still(&asked.who).await {
             Ok(who) => Ok(who),
-            Err(Unauthenticated::Unknown | Unauthenticated::NotInUse) => Err(self.forbid(asked, Reason::CredentialEnded).await),
-            Err(Unauthenticated::Token(_)) => Err(self.forbid(asked, Reason::CredentialEnded).await),
+            Err(Unauthenticated::Unknown | Unauthenticated::NotInUse | Unauthenticated::Token(_)) => {
+                Err(self.forbid(asked, Reason::CredentialEnded).await)
+            }
             Err(Unauthenticated::Access(error)) => Err(error.into()),
             Err(Unauthenticated::Seal(error)) => Err(IndexError::from(error).into()),
             Err(Unauthenticated::Engine(error)) => Err(IndexError::from(error).into()),
@@ -335,9 +345,8 @@ impl Gate {
         name: &BucketName,
     ) -> Result<Admitted<MakeBucket>, Refused> {
         let mut asked = self.asked::<MakeBucket>(who, around).await?.within(name);
-        if let Err(reason) = asked.decide(MakeBucket::RIGHT, About::Bucket(name)) {
-            return Err(self.forbid(&asked, reason).await);
-        }
+        let decided = asked.decide(MakeBucket::RIGHT, About::Bucket(name));
+        self.unless_forbidden(&asked, decided).await?;
         self.pend(&asked, MakeSubject { name: name.clone() }).await
     }
 
@@ -356,24 +365,12 @@ impl Gate {
         rules::knows(admitted.who(), &bucket.name)
     }
 
-    /// Leave to search the tenant's audit log. Reading it is an event itself.
-    ///
-    /// # Errors
-    /// [`Refused`], on record when it is a verdict.
-    pub async fn read_audit(&self, who: &Arc<Principal>, around: &Circumstances) -> Result<Admitted<ReadAudit>, Refused> {
-        let mut asked = self.asked::<ReadAudit>(who, around).await?;
-        if let Err(reason) = asked.decide(ReadAudit::RIGHT, About::Tenant) {
-            return Err(self.forbid(&asked, reason).await);
-        }
-        self.record(&asked, TenantSubject).await
-    }
-
     /// Records that somebody has signed in.
     ///
     /// # Errors
     /// [`Refused::Unrecorded`]: nobody is in then.
     pub async fn signed_in(&self, who: &Arc<Principal>, around: &Circumstances) -> Result<(), Refused> {
-        let asked = Asked::new(SIGN_IN, (who, around), (self.judge.law(who.tenant()).await?, self.journal.now()));
+        let asked = self.asked_as(SIGN_IN, who, around).await?;
         self.note(&asked, Verdict::Allowed, None).await
     }
 
@@ -391,7 +388,7 @@ impl Gate {
     ) -> Result<(), Refused> {
         let bucket = bucket.filter(|name| BucketName::parse(name).is_ok());
         let key = key.filter(|key| ObjectKey::parse(key).is_ok());
-        let mut asked = Asked::new(UNDECIDED, (who, around), (self.judge.law(who.tenant()).await?, self.journal.now()));
+        let mut asked = self.asked_as(UNDECIDED, who, around).await?;
         asked.subject = Subject { bucket, key, ..Subject::default() };
         self.note(&asked, Verdict::Refused, Some(reason)).await
     }

@@ -1,6 +1,6 @@
 //! Leave to change or see what a whole tenant has laid down.
 
-use super::action::{Action, ManagePolicy, TenantSubject, Write};
+use super::action::{Action, TenantSubject, Write};
 use super::question::About;
 use super::{Admitted, Circumstances, Gate, PoliciesError, Reason, Refused};
 use crate::audit::{LaidDown, PendingEvent, Receipt, Subject, Verdict};
@@ -30,22 +30,21 @@ impl Gate {
     where
         A: Action<Subject = TenantSubject, Record = PendingEvent>,
     {
-        let mut asked = self.asked::<A>(who, around).await?;
-        asked.subject.patient = what.after.patient().cloned();
-        asked.subject.laid_down = Some(Box::new(what));
-        let decided = asked.decide(A::RIGHT, About::Tenant);
-        self.unless_forbidden(&asked, decided).await?;
-        self.pend(&asked, TenantSubject).await
+        let patient = what.after.patient().cloned();
+        self.manage(who, around, Subject { patient, laid_down: Some(Box::new(what)), ..Subject::default() }).await
     }
 
-    /// Leave to change people or credentials, which the event names.
+    /// Leave to change, as `A`, what the event names: people or credentials.
     ///
     /// # Errors
     /// [`Refused`], on record when it is a verdict.
-    pub async fn manage(&self, who: &Arc<Principal>, around: &Circumstances, subject: Subject) -> Result<Admitted<ManagePolicy>, Refused> {
-        let mut asked = self.asked::<ManagePolicy>(who, around).await?;
+    pub async fn manage<A>(&self, who: &Arc<Principal>, around: &Circumstances, subject: Subject) -> Result<Admitted<A>, Refused>
+    where
+        A: Action<Subject = TenantSubject, Record = PendingEvent>,
+    {
+        let mut asked = self.asked::<A>(who, around).await?;
         asked.subject = subject;
-        let decided = asked.decide(ManagePolicy::RIGHT, About::Tenant);
+        let decided = asked.decide(A::RIGHT, About::Tenant);
         self.unless_forbidden(&asked, decided).await?;
         self.pend(&asked, TenantSubject).await
     }

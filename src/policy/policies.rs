@@ -1,5 +1,5 @@
 use super::Reason;
-use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{CedarSchemaError, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -74,8 +74,10 @@ pub(super) enum Rarely {
 pub(super) struct Reads(u8);
 
 /// A set of policies that fits the schema.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Policies {
+    /// Holds the schema.
+    validator: Arc<Validator>,
     set: PolicySet,
     about: Arc<HashMap<PolicyId, Arc<PolicyAbout>>>,
     reads: Reads,
@@ -84,7 +86,8 @@ pub(super) struct Policies {
 impl Policies {
     /// The policies that hozon ships.
     pub(super) fn shipped() -> Result<Self, PoliciesError> {
-        let none = Self { set: PolicySet::new(), about: Arc::default(), reads: Reads::default() };
+        let validator = Arc::new(Validator::new(schema()?));
+        let none = Self { validator, set: PolicySet::new(), about: Arc::default(), reads: Reads::default() };
         SHIPPED.iter().try_fold(none, |all, (file, text)| all.and(file, text, Whose::Ours))
     }
 
@@ -126,7 +129,8 @@ impl Policies {
             let taken = self.set.add(policy.new_id(named));
             taken.map_err(|error| PoliciesError::Text { file: file_name(), reason: error.to_string() })?;
         }
-        fits_schema(&self.set, file)?;
+        // Each policy fits or not by itself: those that were there before have been looked at.
+        fits_schema(&self.validator, &parsed, file)?;
         self.about = Arc::new(about);
         Ok(self)
     }
@@ -182,12 +186,15 @@ impl Reads {
     }
 }
 
-fn fits_schema(set: &PolicySet, file: &str) -> Result<(), PoliciesError> {
-    let failed = |reason: String| PoliciesError::Schema { file: file.to_owned(), reason };
-    let (schema, _warnings) = Schema::from_cedarschema_str(SCHEMA).map_err(|error| failed(error.to_string()))?;
-    let result = Validator::new(schema).validate(set, ValidationMode::Strict);
+fn schema() -> Result<Schema, PoliciesError> {
+    let failed = |error: CedarSchemaError| PoliciesError::Schema { file: "hozon.cedarschema".to_owned(), reason: error.to_string() };
+    Schema::from_cedarschema_str(SCHEMA).map(|(schema, _warnings)| schema).map_err(failed)
+}
+
+fn fits_schema(validator: &Validator, set: &PolicySet, file: &str) -> Result<(), PoliciesError> {
+    let result = validator.validate(set, ValidationMode::Strict);
     let errors: Vec<_> = result.validation_errors().map(ToString::to_string).collect();
-    if errors.is_empty() { Ok(()) } else { Err(failed(errors.join("; "))) }
+    if errors.is_empty() { Ok(()) } else { Err(PoliciesError::Schema { file: file.to_owned(), reason: errors.join("; ") }) }
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl Door {
         let who = match (&arrival.shown.who, credentials) {
             (Some(who), None) => Arc::clone(who),
             (None, Some(credentials)) => {
-                let presented = Presented::signed_with(&credentials.access_key).with_token(arrival.shown.session.as_deref());
+                let presented = Presented::signed_with(&credentials.access_key).with_token(arrival.shown.session);
                 self.authenticator.verify(&presented).await?
             }
             (Some(_), Some(_)) | (None, None) => return Err(Fault::new(S3ErrorCode::AccessDenied, "Access Denied")),

@@ -41,21 +41,22 @@ impl Guard {
         Self { region, presign_life_max, clock }
     }
 
-    /// Lets a request pass, with the headers that a presigned URL carries in its query put where headers belong.
+    /// Lets a request pass, with the headers that a presigned URL carries in its query put where headers belong. Gives the
+    /// access key that it is signed with.
     ///
     /// # Errors
     /// The fault to answer with; the body has not been touched then.
-    pub(super) fn check(&self, parts: &mut Parts) -> Result<(), Fault> {
+    pub(super) fn check(&self, parts: &mut Parts) -> Result<String, Fault> {
         let query = Query::of(&parts.uri);
         refuse_form(parts)?;
         let scope = Scope::of(&parts.headers, &query)?;
         self.in_scope(&scope)?;
         self.in_time(&scope)?;
         all_signed(&parts.headers, &scope.signed_headers)?;
-        match scope.carrier {
-            Carrier::Header => Ok(()),
-            Carrier::Query { .. } => hoist(&mut parts.headers, &query),
+        if let Carrier::Query { .. } = scope.carrier {
+            hoist(&mut parts.headers, &query)?;
         }
+        Ok(scope.access_key)
     }
 
     /// Lets a request pass that proves itself by a bearer token and carries no signature.

@@ -14,7 +14,7 @@ fn check(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -
     let guard = Guard::new("ap-northeast-1".to_owned(), Live::new(Duration::from_secs(900)), Arc::new(ManualClock::new(NOW)));
     let request = build(Request::builder().uri("/karte/k").header("host", "localhost:9000")).body(()).unwrap();
     let mut parts = request.into_parts().0;
-    guard.check(&mut parts).map(|()| parts)
+    guard.check(&mut parts).map(|_access_key| parts)
 }
 
 fn signed(authorization: &str) -> impl FnOnce(http::request::Builder) -> http::request::Builder {

@@ -25,6 +25,8 @@ pub(super) enum Carrier {
 pub(super) struct Scope {
     /// Where it stands.
     pub(super) carrier: Carrier,
+    /// The access key that it names.
+    pub(super) access_key: String,
     /// The region it is for.
     pub(super) region: String,
     /// The service it is for.
@@ -77,13 +79,13 @@ impl Scope {
         if !rest.trim_start().starts_with("Signature=") {
             return Err(malformed_header("a field is missing"));
         }
-        let (region, service) = region_and_service(&credential).ok_or_else(|| malformed_header("the Credential is mal-formed"))?;
+        let (access_key, region, service) = parts_of(&credential).ok_or_else(|| malformed_header("the Credential is mal-formed"))?;
         let date = headers.get("x-amz-date").and_then(|value| value.to_str().ok());
         let signed_at = date
             .and_then(parse_date)
             .ok_or_else(|| Fault::new(S3ErrorCode::AccessDenied, "AWS authentication requires a valid Date or x-amz-date header"))?;
         let signed_headers = signed_headers.split(';').map(str::to_owned).collect();
-        Ok(Self { carrier: Carrier::Header, region, service, signed_headers, signed_at })
+        Ok(Self { carrier: Carrier::Header, access_key, region, service, signed_headers, signed_at })
     }
 
     fn of_query(query: &Query) -> Result<Self, Fault> {
@@ -96,14 +98,14 @@ impl Scope {
             return Err(malformed_query("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
         }
         field("X-Amz-Signature")?;
-        let credential = region_and_service(field("X-Amz-Credential")?);
-        let (region, service) = credential.ok_or_else(|| malformed_query("Error parsing the X-Amz-Credential parameter"))?;
+        let credential = parts_of(field("X-Amz-Credential")?);
+        let (access_key, region, service) = credential.ok_or_else(|| malformed_query("Error parsing the X-Amz-Credential parameter"))?;
         let signed_at = parse_date(field("X-Amz-Date")?)
             .ok_or_else(|| malformed_query("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""))?;
         let seconds = field("X-Amz-Expires")?.parse::<i64>().map_err(|_| malformed_query("X-Amz-Expires should be a number"))?;
         let life = u64::try_from(seconds).map_err(|_| malformed_query("X-Amz-Expires must be non-negative"))?;
         let signed_headers = field("X-Amz-SignedHeaders")?.split(';').map(str::to_owned).collect();
-        Ok(Self { carrier: Carrier::Query { life: Duration::from_secs(life) }, region, service, signed_headers, signed_at })
+        Ok(Self { carrier: Carrier::Query { life: Duration::from_secs(life) }, access_key, region, service, signed_headers, signed_at })
     }
 
     /// The fault for a scope that is well formed but not ours.
@@ -117,11 +119,12 @@ impl Scope {
     }
 }
 
-fn region_and_service(credential: &str) -> Option<(String, String)> {
+/// Access key, region and service.
+fn parts_of(credential: &str) -> Option<(String, String, String)> {
     let mut fields = credential.split('/');
     let (key, date, region, service, end) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let whole = !key.is_empty() && date.len() == 8 && end == "aws4_request" && fields.next().is_none();
-    whole.then(|| (region.to_owned(), service.to_owned()))
+    whole.then(|| (key.to_owned(), region.to_owned(), service.to_owned()))
 }
 
 /// A moment written as `yyyymmddThhmmssZ`.

@@ -2,7 +2,7 @@ use super::fault::Fault;
 use super::guard::Guard;
 use super::query::Query;
 use crate::domain::limits;
-use crate::identity::{Authenticator, Principal};
+use crate::identity::{Authenticator, Principal, TokenHash};
 use http::header::{AUTHORIZATION, HeaderMap};
 use http::request::Parts;
 use s3s::S3ErrorCode;
@@ -17,7 +17,7 @@ pub(super) struct Shown {
     /// Whom a bearer token identified.
     pub(super) who: Option<Arc<Principal>>,
     /// The token of the session that signs.
-    pub(super) session: Option<String>,
+    pub(super) session: Option<TokenHash>,
     /// The token of the person for whom the signer acts.
     pub(super) user: Option<String>,
 }
@@ -43,15 +43,15 @@ impl Shown {
             }
             return Ok(Self { who, ..Self::default() });
         }
-        guard.check(parts)?;
-        let session = match header(&parts.headers, "x-amz-security-token")? {
+        let access_key = guard.check(parts)?;
+        let token = match header(&parts.headers, "x-amz-security-token")? {
             Some(token) => Some(token),
             None => Query::of(&parts.uri).unique("X-Amz-Security-Token").map(str::to_owned),
         };
-        if let Some(token) = &session {
-            authenticator.accept(token).await?;
-        }
-        // The crate below, and the log, need not see it.
+        let session = match &token {
+            Some(token) => Some(authenticator.accept(&access_key, token).await?),
+            None => None,
+        };
         let user = header(&parts.headers, USER_TOKEN)?;
         Ok(Self { who: None, session, user })
     }
